@@ -1,0 +1,28 @@
+// Registry: which codec serves which transfer syntax. Built once in main's thread, then const; any
+// thread may look up. Several registries may live side by side (tests).
+#pragma once
+
+#include "codecs/codec.h"
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace dcmflow::codecs {
+
+class Registry {
+  public:
+    Registry(); // all codecs of this build
+    ~Registry();
+    Registry(const Registry&) = delete;
+    Registry& operator=(const Registry&) = delete;
+
+    // The codec for an encapsulated syntax that we can read or write; nullptr if there is none.
+    [[nodiscard]] const Codec* find(std::string_view transfer_syntax_uid) const;
+
+  private:
+    struct Entry;
+    std::vector<Entry> entries_;
+};
+
+} // namespace dcmflow::codecs

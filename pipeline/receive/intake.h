@@ -1,0 +1,74 @@
+// Intake: the one door. Bytes of an object in; a durable row and a truthful answer out.
+//
+// Shared by all receivers; any thread. One Reception per object, by one thread at a time. No whole object is
+// held in memory: bytes go to the spool as they come, with a running digest.
+#pragma once
+
+#include "pipeline/dicom/dataset.h"
+#include "pipeline/dicom/instance.h"
+#include "pipeline/result.h"
+#include "pipeline/spool/spool.h"
+#include "rules/ruleset.h"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace dcmflow {
+
+enum class Verdict : std::uint8_t {
+    stored,
+    duplicate,        // same UID, same bytes: already ours
+    new_version,      // same UID, other bytes: kept beside
+    out_of_resources, // disk, quota, budget, journal: A700
+    contradicts,      // data set ≠ command: A900
+    unreadable,       // C000 + fault
+    internal,         // 0110
+};
+[[nodiscard]] std::string_view to_string(Verdict verdict);
+
+struct Answer {
+    Verdict verdict = Verdict::internal;
+    ScanFault fault = ScanFault::truncated; // for unreadable
+    std::string text;                       // no patient data; for (0000,0902) and the log
+    [[nodiscard]] std::uint16_t dimse_status() const; // PS3.4 B.2.3, reliability 2.2
+};
+
+struct IntakeCounters {
+    std::atomic<std::uint64_t> received{0}, bytes{0}, duplicates{0}, versions{0}, refused{0}, unreadable{0};
+};
+
+class Reception;
+
+class Intake {
+  public:
+    Intake(Spool& spool, std::shared_ptr<const rules::Ruleset> rules, ScanLimits limits = {});
+    // Begins one object. Never fails outright: a refusal (quota) is remembered, write() then discards, and
+    // finish() gives it, so that the rest of the PDVs can be drained and the association lives on.
+    [[nodiscard]] std::unique_ptr<Reception> begin(const Origin& origin, std::string_view sop_class_uid,
+                                                   std::string_view sop_instance_uid,
+                                                   std::string_view transfer_syntax_uid);
+    [[nodiscard]] const IntakeCounters& counters() const { return counters_; }
+    // For blobs found at start (Spool::start): reads, decides, marks as adopted.
+    [[nodiscard]] Result<AcceptRequest> adopt(const std::string& blob, std::span<const std::byte> file) const;
+
+  private:
+    friend class Reception;
+    Spool& spool_;
+    std::shared_ptr<const rules::Ruleset> rules_;
+    ScanLimits limits_;
+    IntakeCounters counters_;
+};
+
+class Reception {
+  public:
+    virtual ~Reception() = default;
+    virtual void write(std::span<const std::byte> bytes) = 0; // errors are remembered for finish()
+    // Scans, decides, makes durable. Blocks until it is. Destroyed without finish(): nothing is kept.
+    [[nodiscard]] virtual Answer finish() = 0;
+};
+
+} // namespace dcmflow

@@ -1,0 +1,36 @@
+#include "pipeline/result.h"
+
+#include <cerrno>
+#include <system_error>
+
+namespace dcmflow {
+
+std::string_view to_string(ErrorCode code) {
+    switch (code) {
+    case ErrorCode::invalid_argument: return "invalid_argument";
+    case ErrorCode::not_found: return "not_found";
+    case ErrorCode::conflict: return "conflict";
+    case ErrorCode::io: return "io";
+    case ErrorCode::no_space: return "no_space";
+    case ErrorCode::memory: return "memory";
+    case ErrorCode::malformed: return "malformed";
+    case ErrorCode::mismatch: return "mismatch";
+    case ErrorCode::unsupported: return "unsupported";
+    case ErrorCode::refused: return "refused";
+    case ErrorCode::timeout: return "timeout";
+    case ErrorCode::link: return "link";
+    case ErrorCode::stopped: return "stopped";
+    case ErrorCode::internal: return "internal";
+    }
+    return "internal";
+}
+
+tl::unexpected<Error> fail_errno(int error_number, std::string_view what) {
+    const bool full = error_number == ENOSPC || error_number == EDQUOT;
+    std::string text(what);
+    text += ": ";
+    text += std::generic_category().message(error_number);
+    return fail(full ? ErrorCode::no_space : ErrorCode::io, std::move(text));
+}
+
+} // namespace dcmflow

@@ -1,0 +1,79 @@
+// Spool: the data folder: blobs, journal, lock, and the rules that keep the two in step.
+//
+// One per router, owned by `run` (or opened by `queue` when no router runs). Any thread.
+// Layout of the data folder (docs/spool.md): lock, journal.sqlite, objects/, derived/, tmp/, quarantine/.
+#pragma once
+
+#include "pipeline/dicom/instance.h"
+#include "pipeline/result.h"
+#include "pipeline/spool/blob_store.h"
+#include "pipeline/spool/journal.h"
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace dcmflow {
+
+struct SpoolOptions {
+    std::filesystem::path folder;
+    std::uint64_t quota = 0;     // bytes in blobs; 0: none
+    std::uint64_t keep_free = 0; // bytes of the file system that stay free
+    int poison_crashes = 3;
+};
+
+// How an orphan blob found at start is read and decided again: gives the request, or why it can't be.
+using Adopt = std::function<Result<AcceptRequest>(const std::string& blob, std::span<const std::byte> file)>;
+
+struct StartReport {
+    ReclaimReport reclaimed;
+    std::uint64_t adopted = 0;      // blobs without a row
+    std::uint64_t quarantined = 0;  // blobs without a row that could not be read
+    std::uint64_t lost = 0;         // rows without a blob: the alarm
+};
+
+class Spool {
+  public:
+    // Takes the folder's lock (conflict if another process holds it), creates what is missing.
+    [[nodiscard]] static Result<std::unique_ptr<Spool>> open(const SpoolOptions& options);
+    ~Spool();
+
+    // Reclaims, adopts, raises alarms. Once, before receivers start.
+    [[nodiscard]] Result<StartReport> start(const Adopt& adopt);
+
+    // Whether `bytes` more fit under the quota and the free-space mark (and the journal is healthy);
+    // no_space with a sentence otherwise. Delivered objects are evicted first (see evict()).
+    [[nodiscard]] Status admit(std::uint64_t bytes);
+
+    // A durable blob becomes a durable row. For duplicates compares the bytes and removes the new blob.
+    // On any error the blob is removed: the sender will come again.
+    [[nodiscard]] Result<Accepted> accept(AcceptRequest request);
+
+    // Opens an instance's blob; the first time after start checks the digest of the data set against the
+    // row (malformed on mismatch: the row is condemned and must not leave).
+    [[nodiscard]] Result<std::unique_ptr<BlobView>> open_verified(const InstanceRow& row);
+
+    // The derived blob of an instance in a syntax: its name, whether or not it exists.
+    [[nodiscard]] static std::string derived_name(InstanceId instance, std::string_view syntax_uid);
+
+    // Removes instances that are delivered and older than `before` (Unix ms), derived blobs included;
+    // under pressure (admit failing) all delivered ones, oldest first. Returns how many.
+    [[nodiscard]] Result<std::uint64_t> evict(std::int64_t before);
+
+    [[nodiscard]] Journal& journal() { return *journal_; }
+    [[nodiscard]] BlobStore& blobs() { return *blobs_; }
+    [[nodiscard]] const SpoolOptions& options() const { return options_; }
+
+  private:
+    struct State;
+    Spool(SpoolOptions options, std::unique_ptr<State> state);
+    SpoolOptions options_;
+    std::unique_ptr<State> state_;
+    std::unique_ptr<BlobStore> blobs_;
+    std::unique_ptr<Journal> journal_;
+};
+
+} // namespace dcmflow

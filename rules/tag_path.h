@@ -1,0 +1,42 @@
+// TagPath: where an attribute sits in an object: a tag, or a path through sequences.
+//
+// A value. Written as `Modality`, `(0008,103E)`, `(0029,"SIEMENS CSA HEADER",10)`,
+// `RequestAttributesSequence[*].ScheduledProcedureStepID`, `OtherSequence[0].(0010,0020)`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dcmflow::rules {
+
+struct PathStep {
+    std::uint16_t group = 0;
+    std::uint16_t element = 0;              // low byte only when private_creator is set
+    std::string private_creator;            // empty: a plain tag
+    std::optional<std::uint32_t> item;      // sequence item, 0-based; nullopt on a non-last step: [*]
+    std::string vr;                         // from the dictionary, empty if unknown
+};
+
+struct TagPath {
+    std::vector<PathStep> steps; // never empty; all but the last step are sequences
+    std::string text;            // as the user wrote it, for explanations
+};
+
+// Keyword → tag and VR. The pipeline gives the DICOM dictionary, tests a map. Any thread.
+struct DictionaryEntry {
+    std::uint16_t group = 0;
+    std::uint16_t element = 0;
+    std::string vr; // two letters
+};
+class Dictionary {
+  public:
+    virtual ~Dictionary() = default;
+    [[nodiscard]] virtual std::optional<DictionaryEntry> by_keyword(std::string_view keyword) const = 0;
+    [[nodiscard]] virtual std::optional<DictionaryEntry> by_tag(std::uint16_t group,
+                                                                std::uint16_t element) const = 0;
+};
+
+} // namespace dcmflow::rules
