@@ -1,18 +1,23 @@
 // Transcoder: one data set from one transfer syntax to another without changing a pixel (design §6).
 //
 // Owned by the flow (and the bulk run); const: any thread. Frames of large objects may be coded in parallel:
-// the caller gives the loop. Output streams to a sink in order. On any reason but `ok` the sink's bytes must
-// be thrown away and the original used.
+// the caller gives the loop. Output streams to a sink in order; tables and lengths known only at the end are
+// patched. On any reason but `ok` the sink's bytes must be thrown away and the original used.
+//
+// Memory: at most frames_at_once frames, each with its encoding and (when verifying) its decoding, whatever
+// the object's size; plus the offset table. A deflated source is inflated by the caller (inflate_dataset): its
+// DataSet is Explicit VR LE while source_syntax stays the deflated UID.
+// It never changes a byte outside Pixel Data, offset tables, Photometric Interpretation, Planar Configuration
+// and retired group lengths, unless the data set's own encoding must change (implicit, explicit, big endian).
 #pragma once
 
 #include "codecs/registry.h"
 #include "pipeline/dicom/dataset.h"
+#include "pipeline/dicom/transcode_sink.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <span>
-#include <string>
 #include <string_view>
 
 namespace dcmflow {
@@ -49,11 +54,9 @@ struct TranscodeOutcome {
     std::uint64_t bytes_in = 0;  // data set
     std::uint64_t bytes_out = 0; // data set; 0 unless ok
     std::uint32_t frames = 0;
-    bool verified = false;       // every frame was decoded and compared
+    bool verified = false;       // every frame was encoded, decoded again and found equal to its source
 };
 
-// Takes bytes in order; returns false to stop (disk full).
-using ByteSink = std::function<bool(std::span<const std::byte>)>;
 // Runs body(0 … count-1), in any order, possibly in parallel; returns when all ran. The default is a plain loop.
 using FrameLoop = std::function<void(std::size_t count, const std::function<void(std::size_t)>& body)>;
 
@@ -63,7 +66,16 @@ struct TranscodeOptions {
     std::size_t frames_at_once = 16;     // window of frames in memory
     double worthwhile = 1.0;             // result must be smaller than this × source when compressing a native
                                          // source, else `incompressible`
+    // Where the Basic Offset Table ends and the Extended one begins (PS3.5 A.4). Tests lower it.
+    std::uint64_t basic_table_limit = 0xFFFF'FFFF;
 };
+
+// What the Image Pixel module says (PS3.3 C.7.6.3); malformed if it is missing or contradicts itself.
+struct PixelDescription {
+    codecs::PixelFormat format;
+    std::uint32_t frames = 1; // Number of Frames (0028,0008), 1 if absent or empty
+};
+[[nodiscard]] Result<PixelDescription> pixel_format_of(const DataSet& data_set);
 
 class Transcoder {
   public:
@@ -73,7 +85,7 @@ class Transcoder {
                                                 std::string_view target_syntax) const;
     [[nodiscard]] TranscodeOutcome transcode(const DataSet& source, std::string_view source_syntax,
                                              std::string_view target_syntax, const TranscodeOptions& options,
-                                             const ByteSink& sink) const;
+                                             ByteSink& sink) const;
 
   private:
     const codecs::Registry& registry_;
