@@ -70,7 +70,7 @@ struct PlannedSyntax {
 struct Settlement {
     DeliveryId delivery = 0;
     DeliveryState state = DeliveryState::delivered; // delivered | retry | failed | held | ready | waiting
-    std::string error;                   // last_error; for delivered: the warning or empty
+    std::string error = {};              // last_error; for delivered: the warning or empty
     std::int64_t due = 0;                // for retry
     bool count_attempt = false;          // an object failure
     bool count_unknown = false;          // outcome unknown

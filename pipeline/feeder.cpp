@@ -1,0 +1,88 @@
+#include "pipeline/feeder.h"
+
+#include <exception>
+
+namespace dcmflow {
+
+namespace {
+// Small, so that a stat study that arrives now waits for few others; large enough to spare journal round trips.
+constexpr std::size_t batch = 8;
+constexpr std::chrono::seconds pause_after_trouble{1};
+} // namespace
+
+Feeder::Feeder(Spool& spool, Budget& budget, Flow& flow, Logger& logger)
+    : spool_(spool), budget_(budget), flow_(flow), logger_(logger),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+void Feeder::wake() {
+    {
+        const std::lock_guard lock(mutex_);
+        work_ = true;
+    }
+    wake_.notify_one();
+}
+
+void Feeder::stop() {
+    thread_.request_stop();
+    if (thread_.joinable())
+        thread_.join();
+}
+
+void Feeder::run(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+        {
+            std::unique_lock lock(mutex_);
+            if (trouble_)
+                wake_.wait_for(lock, stop, pause_after_trouble, [] { return false; });
+            else
+                wake_.wait(lock, stop, [&] { return work_; });
+            work_ = false;
+        }
+        trouble_ = false;
+        try {
+            while (!stop.stop_requested() && !trouble_ && feed(stop)) {
+            }
+        } catch (const std::exception& error) {
+            trouble_ = true;
+            logger_.log(LogLevel::error, "feeder_failure", {{"error", error.what()}});
+        }
+    }
+}
+
+bool Feeder::feed(const std::stop_token& stop) {
+    auto leases = spool_.journal().lease_routing(batch);
+    if (!leases) {
+        trouble_ = true;
+        logger_.log(LogLevel::error, "lease_failed", {{"error", leases.error().text}});
+        return false;
+    }
+    for (auto& leased : *leases)
+        feed_one(std::move(leased), stop);
+    return !leases->empty();
+}
+
+void Feeder::feed_one(RoutingLease leased, const std::stop_token& stop) {
+    Lease lease(spool_.journal(), std::move(leased));
+    auto credit = budget_.acquire(cost(lease.row().instance), stop);
+    if (!credit)
+        return; // stopping: the lease goes back
+    auto blob = spool_.open_verified(lease.row());
+    if (!blob) {
+        const auto& error = blob.error();
+        const auto& uid = lease.row().instance.sop_instance_uid;
+        if (error.code == ErrorCode::not_found) {
+            if (!spool_.journal().condemn(lease.row().id, error.text))
+                trouble_ = true;
+            logger_.log(LogLevel::alarm, "object_lost", {{"sop_instance_uid", uid}, {"error", error.text}});
+        } else if (error.code == ErrorCode::malformed) {
+            logger_.log(LogLevel::alarm, "object_damaged", {{"sop_instance_uid", uid}, {"error", error.text}});
+        } else {
+            trouble_ = true;
+            logger_.log(LogLevel::error, "object_not_opened", {{"sop_instance_uid", uid}, {"error", error.text}});
+        }
+        return;
+    }
+    flow_.submit(std::make_shared<Job>(std::move(lease), std::move(*credit), std::move(*blob)));
+}
+
+} // namespace dcmflow
