@@ -11,8 +11,11 @@ constexpr std::chrono::seconds pause_after_trouble{1};
 } // namespace
 
 Feeder::Feeder(Spool& spool, Budget& budget, Flow& flow, Logger& logger)
-    : spool_(spool), budget_(budget), flow_(flow), logger_(logger),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+    : spool_(spool), budget_(budget), flow_(flow), logger_(logger) {}
+
+void Feeder::start() {
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
 
 void Feeder::wake() {
     {

@@ -21,6 +21,7 @@ class Feeder {
     Feeder(const Feeder&) = delete;
     Feeder& operator=(const Feeder&) = delete;
 
+    void start();
     void wake(); // rows may be waiting; any thread, quick
     void stop(); // no more leases; returns when the thread has ended
 

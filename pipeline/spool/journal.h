@@ -78,12 +78,12 @@ struct Settlement {
 };
 
 struct DestinationSummary {
-    std::string destination; // "" for unmatched
+    std::string destination = {}; // "" for unmatched
     std::uint64_t ready = 0, sending = 0, retry = 0, held = 0, failed = 0; // waiting counts as ready
     std::uint64_t delivered = 0;  // rows still remembered
     std::uint64_t bytes = 0;      // of what is not delivered
     std::int64_t oldest = 0;      // Unix ms of the oldest undelivered, 0 if none
-    std::string last_error;       // newest error among undelivered rows
+    std::string last_error = {};  // newest error among undelivered rows
     bool paused = false;
 };
 

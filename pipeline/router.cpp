@@ -1,0 +1,189 @@
+#include "pipeline/router.h"
+
+#include "pipeline/decide.h"
+#include "pipeline/deliver/destination.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+namespace dcmflow {
+
+namespace {
+constexpr std::chrono::seconds housekeeping_interval{10};
+}
+
+Router::Router(Config config, Logger& logger)
+    : config_(std::move(config)), logger_(logger), transcoder_(registry_), budget_(config_.node.memory) {}
+
+Router::~Router() { stop(); }
+
+Result<std::unique_ptr<Router>> Router::start(Config config, Logger& logger) {
+    std::unique_ptr<Router> router(new Router(std::move(config), logger));
+    if (auto status = router->open_spool(); !status)
+        return tl::unexpected(status.error());
+    if (auto status = router->start_lanes(); !status)
+        return tl::unexpected(status.error());
+    if (auto status = router->start_receivers(); !status)
+        return tl::unexpected(status.error());
+    router->housekeeper_ = std::jthread([r = router.get()](const std::stop_token& stop) { r->keep_house(stop); });
+    return router;
+}
+
+Status Router::open_spool() {
+    SpoolOptions options;
+    options.folder = config_.node.data;
+    options.quota = config_.node.disk_quota;
+    options.keep_free = config_.node.disk_keep_free;
+    auto spool = Spool::open(options);
+    if (!spool)
+        return tl::unexpected(spool.error());
+    spool_ = std::move(*spool);
+    intake_ = std::make_unique<Intake>(*spool_, config_.rules);
+    // Work of the last run is taken up by the lanes' and the feeder's first look, so events before that may pass by.
+    spool_->journal().on_work([this](const std::string& destination) {
+        if (destination.empty()) {
+            feeder_->wake();
+        } else if (Lane* found = lane(destination)) {
+            found->wake();
+        }
+    });
+    acceptance_ = std::make_unique<AcceptanceBook>(spool_->journal());
+    FlowOptions flow;
+    flow.workers = config_.node.workers;
+    flow.verify = config_.node.verify;
+    flow_ = std::make_unique<Flow>(flow, config_, *spool_, transcoder_, *acceptance_, logger_);
+    feeder_ = std::make_unique<Feeder>(*spool_, budget_, *flow_, logger_);
+    for (const auto& destination : config_.destinations)
+        lanes_[destination.name] = std::make_unique<Lane>(destination, make_destination(destination), *spool_,
+                                                          *acceptance_, logger_);
+    const auto report = spool_->start(
+        [this](const std::string& blob, std::span<const std::byte> file) { return intake_->adopt(blob, file); });
+    if (!report)
+        return tl::unexpected(report.error());
+    report_start(*report);
+    return acceptance_->load();
+}
+
+void Router::report_start(const StartReport& report) {
+    logger_.log(report.lost > 0 ? LogLevel::alarm : LogLevel::info, "spool_open",
+                {{"data", config_.node.data.string()},
+                 {"in_graph", std::to_string(report.reclaimed.routing_returned)},
+                 {"in_sending", std::to_string(report.reclaimed.sending_returned)},
+                 {"held_as_poison", std::to_string(report.reclaimed.held_as_poison)},
+                 {"adopted", std::to_string(report.adopted)},
+                 {"quarantined", std::to_string(report.quarantined)},
+                 {"lost", std::to_string(report.lost)}});
+}
+
+Status Router::start_lanes() {
+    const auto paused = spool_->journal().paused();
+    if (!paused)
+        return tl::unexpected(paused.error());
+    feeder_->start();
+    for (auto& [name, lane] : lanes_)
+        lane->start(std::find(paused->begin(), paused->end(), name) != paused->end());
+    warn_of_strays();
+    return {};
+}
+
+// Rows for a destination that the config no longer names would wait in silence.
+void Router::warn_of_strays() {
+    const auto summary = spool_->journal().summary();
+    if (!summary)
+        return;
+    for (const auto& row : *summary) {
+        const auto waiting = row.ready + row.retry + row.sending;
+        if (!row.destination.empty() && waiting > 0 && lane(row.destination) == nullptr)
+            logger_.log(LogLevel::warning, "destination_unknown",
+                        {{"destination", row.destination},
+                         {"waiting", std::to_string(waiting)},
+                         {"advice", "dcmflow queue move --destination " + row.destination + " --to NAME"}});
+    }
+}
+
+Status Router::start_receivers() {
+    for (const auto& listen : config_.dicom) {
+        receivers_.push_back(std::make_unique<DimseReceiver>(listen, config_.node.ae_title, *intake_, logger_));
+        if (auto status = receivers_.back()->start(); !status)
+            return status;
+        logger_.log(LogLevel::info, "listening",
+                    {{"dicom", config_.node.ae_title + "@" + (listen.address.empty() ? "*" : listen.address) + ":" +
+                                   std::to_string(receivers_.back()->port())}});
+    }
+    return {};
+}
+
+void Router::stop() {
+    if (stopped_ || !spool_)
+        return;
+    stopped_ = true;
+    const auto deadline = std::chrono::steady_clock::now() + config_.node.drain;
+    housekeeper_.request_stop();
+    {
+        std::vector<std::jthread> stopping;
+        for (auto& receiver : receivers_)
+            stopping.emplace_back([&receiver, deadline] { receiver->stop(deadline); });
+    }
+    feeder_->stop();
+    {
+        std::vector<std::jthread> stopping;
+        for (auto& [name, lane] : lanes_)
+            stopping.emplace_back([&lane = lane, deadline] { lane->stop(deadline); });
+        // Jobs in the graph may finish until the deadline; later ones pass through and go back.
+        stopping.emplace_back([this, deadline](const std::stop_token& stop) {
+            std::mutex mutex;
+            std::condition_variable_any timer;
+            std::unique_lock lock(mutex);
+            timer.wait_until(lock, stop, deadline, [] { return false; });
+            if (!stop.stop_requested())
+                flow_->cancel();
+        });
+        flow_->drain();
+        stopping.back().request_stop();
+    }
+    spool_->journal().flush();
+    logger_.log(LogLevel::info, "stopped", {});
+}
+
+Lane* Router::lane(std::string_view destination) {
+    const auto found = lanes_.find(destination);
+    return found == lanes_.end() ? nullptr : found->second.get();
+}
+
+std::vector<std::uint16_t> Router::ports() const {
+    std::vector<std::uint16_t> ports;
+    for (const auto& receiver : receivers_)
+        ports.push_back(receiver->port());
+    return ports;
+}
+
+Result<rules::Decision> Router::decide_again(const InstanceRow& row) {
+    auto blob = spool_->open_verified(row);
+    if (!blob)
+        return tl::unexpected(blob.error());
+    return decide_stored(*config_.rules, row, (*blob)->bytes());
+}
+
+void Router::keep_house(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any timer;
+    bool was_healthy = true;
+    while (!stop.stop_requested()) {
+        const auto evicted = spool_->evict(
+            unix_ms_now() - std::chrono::duration_cast<std::chrono::milliseconds>(config_.node.keep_delivered).count());
+        if (evicted && *evicted > 0)
+            logger_.log(LogLevel::info, "evicted", {{"instances", std::to_string(*evicted)}});
+        const bool healthy = spool_->journal().healthy();
+        if (!healthy && was_healthy)
+            logger_.log(LogLevel::alarm, "journal_failed",
+                        {{"advice", "the disk reported an error on a sync; nothing more is accepted. Check the disk, then "
+                                    "restart dcmflow"}});
+        was_healthy = healthy;
+        std::unique_lock lock(mutex);
+        timer.wait_for(lock, stop, housekeeping_interval, [] { return false; });
+    }
+}
+
+} // namespace dcmflow
