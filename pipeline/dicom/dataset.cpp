@@ -61,7 +61,7 @@ std::span<const std::byte> DataSet::value(const ItemRef& item) const {
 }
 
 Encoding DataSet::items_encoding(const ElementRef& sequence) const {
-    if (!encoding_.implicit_vr && sequence.vr_text() == "UN" && sequence.undefined_length) return {true, false};
+    if (sequence.vr_text() == "UN") return {true, false};
     return encoding_;
 }
 

@@ -86,11 +86,11 @@ class DataSet {
     [[nodiscard]] const std::vector<ElementRef>& elements() const { return elements_; }
     [[nodiscard]] const ElementRef* find(std::uint16_t group, std::uint16_t element) const; // top level
     [[nodiscard]] std::span<const std::byte> value(const ElementRef& element) const;
-    // Items of a top-level sequence or fragments of encapsulated Pixel Data; empty if it is neither. Offsets
-    // are in bytes(), like those of elements.
+    // Items of a top-level sequence or fragments of encapsulated Pixel Data; empty if it is neither. A UN value
+    // of defined length that walks as a sequence counts as one. Offsets are in bytes(), like those of elements.
     [[nodiscard]] std::vector<ItemRef> items(const ElementRef& element) const;
     [[nodiscard]] std::span<const std::byte> value(const ItemRef& item) const;
-    // How the items of a sequence are encoded: UN of undefined length holds Implicit VR LE (PS3.5 6.2.2).
+    // How the items of a sequence are encoded: those of UN in Implicit VR LE (PS3.5 6.2.2).
     [[nodiscard]] Encoding items_encoding(const ElementRef& sequence) const;
     // Text of a top-level string element: all values, trimmed, as the bytes are (no charset).
     [[nodiscard]] std::string text(std::uint16_t group, std::uint16_t element) const;

@@ -91,6 +91,12 @@ template <class Sink> class Walker {
         single_ = true;
         return run();
     }
+    // Walks the value of a UN element of defined length as if it were a sequence: private ones of implicit
+    // syntaxes, and what gateways made of them, often are.
+    [[nodiscard]] bool run_as_sequence(const ElementRef& element) {
+        single_ = true;
+        return open_sequence(element, Encoding{true, false}) && run();
+    }
     [[nodiscard]] ScanError take_error() { return std::move(error_); }
 
   private:
@@ -275,14 +281,11 @@ template <class Sink> class Walker {
         level.undefined_length = length == undefined;
         level.encoding = encoding_;
         level.item = {level.undefined_length, pos_, pos_ + 8, 0, 0};
-        if (!level.undefined_length && length > end_ - pos_ - 8) {
-            return fail(past_end(), levels_.back().sequence,
-                        fmt::format("its item at byte {} has {} bytes, but {} are left", pos_, length,
-                                    end_ - pos_ - 8));
-        }
-        level.end = level.undefined_length ? end_ : pos_ + 8 + length;
+        // An item that claims more than its sequence has ends with it: seen in DICOMDIRs. Its elements may not.
+        const std::uint64_t left = end_ - pos_ - 8;
+        level.end = level.undefined_length || length > left ? end_ : pos_ + 8 + length;
         if (!level.undefined_length) {
-            level.item.value_length = length;
+            level.item.value_length = level.end - level.item.value_offset;
             level.item.end_offset = level.end;
         }
         sink_.begin_item(level.item, depth());
@@ -478,10 +481,17 @@ tl::expected<DataSet, ScanError> DataSet::scan(std::span<const std::byte> bytes,
 std::vector<ItemRef> DataSet::items(const ElementRef& element) const {
     std::vector<ItemRef> found;
     ItemSink sink{found};
-    // The whole was within its limits, so this part is.
-    constexpr ScanLimits no_limits{~0U, ~0ULL, ~0ULL, ~0ULL};
-    Walker<ItemSink> walker(bytes_, encoding_, no_limits, sink);
-    if (element.header_offset >= bytes_.size() || !walker.run_one(element.header_offset)) found.clear();
+    if (element.end_offset > bytes_.size() || element.header_offset >= element.end_offset) return found;
+    bool walked = false;
+    if (element.vr_text() == "UN" && !element.undefined_length) {
+        const ScanLimits limits; // nobody has walked this before
+        walked = Walker<ItemSink>(bytes_, encoding_, limits, sink).run_as_sequence(element);
+    } else {
+        // The whole was within its limits, so this part is.
+        constexpr ScanLimits no_limits{~0U, ~0ULL, ~0ULL, ~0ULL};
+        walked = Walker<ItemSink>(bytes_, encoding_, no_limits, sink).run_one(element.header_offset);
+    }
+    if (!walked) found.clear();
     return found;
 }
 

@@ -1,6 +1,8 @@
 #include "pipeline/dicom/dictionary.h"
 
+#include <algorithm>
 #include <array>
+#include <tuple>
 #include <vector>
 
 #include <dcmtk/config/osconfig.h>
@@ -40,21 +42,27 @@ class Table {
         for (auto it = readable.normalBegin(); it != readable.normalEnd(); ++it) add(**it);
         for (auto it = readable.repeatingBegin(); it != readable.repeatingEnd(); ++it) add_range(**it);
         dcmDataDict.rdunlock();
+        std::sort(keywords_.begin(), keywords_.end(), [](const Keyword& a, const Keyword& b) {
+            return std::tie(a.name, a.retired, a.group, a.element) < std::tie(b.name, b.retired, b.group, b.element);
+        });
     }
 
+    [[nodiscard]] std::span<const Keyword> keywords() const { return keywords_; }
     [[nodiscard]] bool loaded() const { return loaded_ && used_ > 0; }
 
     [[nodiscard]] std::string_view find(std::uint16_t group, std::uint16_t element) const {
         if (element == 0) return "UL";
         if ((group & 1) != 0) return element >= 0x10 && element <= 0xFF ? "LO" : "UN";
-        const std::uint32_t tag = (std::uint32_t{group} << 16) | element;
-        for (std::size_t i = hash(tag); slots_[i].used; i = (i + 1) & (slot_count - 1)) {
-            if (slots_[i].tag == tag) return {slots_[i].vr.data(), 2};
-        }
+        if (const Slot* slot = find_slot(group, element)) return {slot->vr.data(), 2};
         for (const Range& range : ranges_) {
             if (range.contains(group, element)) return {range.vr.data(), 2};
         }
         return "UN";
+    }
+
+    [[nodiscard]] bool follows_sign(std::uint16_t group, std::uint16_t element) const {
+        const Slot* slot = find_slot(group, element);
+        return slot != nullptr && slot->follows_sign;
     }
 
   private:
@@ -62,6 +70,7 @@ class Table {
         std::uint32_t tag = 0;
         Vr vr{};
         bool used = false;
+        bool follows_sign = false;
     };
     struct Range {
         std::uint16_t group = 0, upper_group = 0, element = 0, upper_element = 0;
@@ -76,6 +85,22 @@ class Table {
 
     static std::size_t hash(std::uint32_t tag) { return (tag * 0x9E3779B1U) >> (32 - 15); }
 
+    [[nodiscard]] const Slot* find_slot(std::uint16_t group, std::uint16_t element) const {
+        const std::uint32_t tag = (std::uint32_t{group} << 16) | element;
+        for (std::size_t i = hash(tag); slots_[i].used; i = (i + 1) & (slot_count - 1)) {
+            if (slots_[i].tag == tag) return &slots_[i];
+        }
+        return nullptr;
+    }
+    void add_keyword(const DcmDictEntry& entry) {
+        if (entry.getTagName() == nullptr) return;
+        constexpr std::string_view retired = "RETIRED_";
+        const std::string_view name = entry.getTagName();
+        const bool is_retired = name.substr(0, retired.size()) == retired;
+        keywords_.push_back({std::string(is_retired ? name.substr(retired.size()) : name), entry.getGroup(),
+                             entry.getElement(), is_retired});
+    }
+
     void add(const DcmDictEntry& entry) {
         if (entry.getPrivateCreator() != nullptr || (entry.getGroup() & 1) != 0) return;
         if (used_ > slot_count / 2) return; // a dictionary that large is not DICOM's
@@ -83,7 +108,8 @@ class Table {
         std::size_t i = hash(tag);
         while (slots_[i].used && slots_[i].tag != tag) i = (i + 1) & (slot_count - 1);
         if (!slots_[i].used) ++used_;
-        slots_[i] = {tag, vr_of(entry), true};
+        slots_[i] = {tag, vr_of(entry), true, entry.getEVR() == EVR_xs};
+        add_keyword(entry);
     }
     void add_range(const DcmDictEntry& entry) {
         if (entry.getPrivateCreator() != nullptr) return;
@@ -92,10 +118,12 @@ class Table {
         ranges_.push_back({entry.getGroup(), entry.getUpperGroup(), entry.getElement(), entry.getUpperElement(),
                            entry.getGroupRangeRestriction() == DcmDictRange_Even,
                            entry.getElementRangeRestriction() == DcmDictRange_Even, vr_of(entry)});
+        add_keyword(entry);
     }
 
     std::vector<Slot> slots_;
     std::vector<Range> ranges_;
+    std::vector<Keyword> keywords_;
     std::size_t used_ = 0;
     bool loaded_ = false;
 };
@@ -108,6 +136,10 @@ const Table& table() {
 } // namespace
 
 std::string_view dictionary_vr(std::uint16_t group, std::uint16_t element) { return table().find(group, element); }
+bool dictionary_vr_follows_sign(std::uint16_t group, std::uint16_t element) {
+    return table().follows_sign(group, element);
+}
+std::span<const Keyword> dictionary_keywords() { return table().keywords(); }
 bool dictionary_is_loaded() { return table().loaded(); }
 
 } // namespace dcmflow
