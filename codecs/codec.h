@@ -17,7 +17,7 @@ enum class CodecStatus : std::uint8_t {
     ok,
     unsupported,    // this codec does not take this PixelFormat
     dirty_bits,     // bits outside Bits Stored carry data (PS3.5 8.1.1): coding would lose them
-    incompressible, // the result would be larger than the frame
+    incompressible, // the result would pass encoded_limit(): an eighth larger than the frame
     corrupt,        // the stream is broken, truncated or not of this kind
     mismatch,       // the stream's dimensions, components or precision contradict the header
     failed,         // the library reported an error that fits none of the above
@@ -25,10 +25,15 @@ enum class CodecStatus : std::uint8_t {
 [[nodiscard]] std::string_view to_string(CodecStatus status); // "ok", "dirty_bits", ... (a metric label)
 
 struct EncodeOptions {
-    // Reversible colour transform for RGB where the codec has one (J2K, HTJ2K). The encoder decides
-    // when unset-able codecs ignore it.
+    // Reversible colour transform for RGB where the codec has one (J2K, HTJ2K) and where readers are
+    // known to undo it; codecs without one ignore this.
     bool colour_transform = true;
 };
+
+// The most bytes that one encoded frame may take. A little more than the frame: one noisy frame of
+// a multi-frame object must not cost the other frames their compression. Whether the object as a
+// whole got smaller is for the caller to judge.
+[[nodiscard]] std::uint64_t encoded_limit(const PixelFormat& format);
 
 // What the data set must say about frames that this codec wrote (design §6).
 struct AttributeChanges {
