@@ -43,6 +43,7 @@ struct BlobUsage {
     std::uint64_t bytes = 0;       // in objects, derived and unfinished ones
     std::uint64_t disk_free = 0;   // of the file system, for non-root
     std::uint64_t inodes_free = 0;
+    std::uint64_t disk_total = 0;
 };
 
 class BlobStore {
@@ -59,6 +60,8 @@ class BlobStore {
     // Moves an object out of the queue's reach, with a text file beside it that says why.
     [[nodiscard]] virtual Status quarantine(std::string_view name, std::string_view why) = 0;
     [[nodiscard]] virtual Result<std::vector<std::string>> list() const = 0; // objects only
+    // Removes all derived blobs whose names begin with `prefix`; what could not be removed is left.
+    virtual void remove_derived(std::string_view prefix) = 0;
     [[nodiscard]] virtual BlobUsage usage() const = 0;
 };
 
