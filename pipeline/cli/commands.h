@@ -1,0 +1,13 @@
+// The setup functions of all commands, for the table in commands.cpp. Each is in the file of its
+// name.
+#pragma once
+
+#include "pipeline/cli/cli.h"
+
+namespace dcmflow::cli {
+
+Run setup_check(CLI::App& app, Shared& shared);
+Run setup_explain(CLI::App& app, Shared& shared);
+Run setup_version(CLI::App& app, Shared& shared);
+
+} // namespace dcmflow::cli
