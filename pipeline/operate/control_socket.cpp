@@ -182,13 +182,11 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(const std::filesyste
     state->wake = Fd(::eventfd(0, EFD_CLOEXEC));
     if (!state->listener || !state->wake)
         return fail_errno(errno, "control socket");
-    const mode_t old_mask = ::umask(0177);
+    ::fchmod(state->listener.get(), 0600); // Linux gives a socket file the mode of its socket
     const int bound = ::bind(state->listener.get(), reinterpret_cast<const sockaddr*>(&where->address),
                              sizeof where->address);
-    const int bind_error = errno;
-    ::umask(old_mask);
     if (bound != 0)
-        return fail_errno(bind_error, (data_folder / socket_name).string());
+        return fail_errno(errno, (data_folder / socket_name).string());
     if (::listen(state->listener.get(), 16) != 0)
         return fail_errno(errno, (data_folder / socket_name).string());
     state->acceptor = std::jthread([s = state.get()] { s->accept_clients(); });
