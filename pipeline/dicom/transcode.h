@@ -1,14 +1,17 @@
-// Transcoder: one data set from one transfer syntax to another without changing a pixel (design §6).
+// Transcoder: one data set from one transfer syntax to another without changing a pixel (design
+// §6).
 //
-// Owned by the flow (and the bulk run); const: any thread. Frames of large objects may be coded in parallel:
-// the caller gives the loop. Output streams to a sink in order; tables and lengths known only at the end are
-// patched. On any reason but `ok` the sink's bytes must be thrown away and the original used.
+// Owned by the flow (and the bulk run); const: any thread. Frames of large objects may be coded in
+// parallel: the caller gives the loop. Output streams to a sink in order; tables and lengths known
+// only at the end are patched. On any reason but `ok` the sink's bytes must be thrown away and the
+// original used.
 //
-// Memory: at most frames_at_once frames, each with its encoding and (when verifying) its decoding, whatever
-// the object's size; plus the offset table. A deflated source is inflated by the caller (inflate_dataset): its
-// DataSet is Explicit VR LE while source_syntax stays the deflated UID.
-// It never changes a byte outside Pixel Data, offset tables, Photometric Interpretation, Planar Configuration
-// and retired group lengths, unless the data set's own encoding must change (implicit, explicit, big endian).
+// Memory: at most frames_at_once frames, each with its encoding and (when verifying) its decoding,
+// whatever the object's size; plus the offset table. A deflated source is inflated by the caller
+// (inflate_dataset): its DataSet is Explicit VR LE while source_syntax stays the deflated UID. It
+// never changes a byte outside Pixel Data, offset tables, Photometric Interpretation, Planar
+// Configuration and retired group lengths, unless the data set's own encoding must change
+// (implicit, explicit, big endian).
 #pragma once
 
 #include "codecs/registry.h"
@@ -25,26 +28,26 @@ namespace dcmflow {
 // Why an object was or was not transcoded: the closed list of labels (metrics, journal, report).
 enum class TranscodeReason : std::uint8_t {
     ok,
-    same_syntax,          // source and target are equal
-    not_image,            // no Pixel Data: goes as it is, or re-encoded between native syntaxes
-    unsupported_source,   // we do not read this syntax
-    unsupported_target,   // the target cannot hold this object (by format or by our codecs)
-    lossy_source,         // lossy pixels are carried as received
-    dirty_bits,           // data in unused bits (overlays, garbage): coding would lose it
-    float_pixels,         // (7FE0,0008/0009)
-    bad_pixel_header,     // rows, columns, … missing or contradictory
-    pixel_length,         // Pixel Data shorter or longer than the header says
-    frame_count,          // fragments or offset table do not match Number of Frames
+    same_syntax,        // source and target are equal
+    not_image,          // no Pixel Data: goes as it is, or re-encoded between native syntaxes
+    unsupported_source, // we do not read this syntax
+    unsupported_target, // the target cannot hold this object (by format or by our codecs)
+    lossy_source,       // lossy pixels are carried as received
+    dirty_bits,         // data in unused bits (overlays, garbage): coding would lose it
+    float_pixels,       // (7FE0,0008/0009)
+    bad_pixel_header,   // rows, columns, … missing or contradictory
+    pixel_length,       // Pixel Data shorter or longer than the header says
+    frame_count,        // fragments or offset table do not match Number of Frames
     frame_too_large,
     corrupt_stream,
-    stream_mismatch,      // codestream and header disagree
-    incompressible,       // the result is not smaller
-    verify_failed,        // decoded pixels differ from the source: a bug, never sent
-    signed_object,        // a digital signature covers Pixel Data
-    nested_pixels,        // encapsulated nested Pixel Data would be illegal in the target
-    unknown_vr,           // big endian UN cannot be swapped
-    limits,               // a bound was reached
-    write_failed,         // the sink refused (disk)
+    stream_mismatch, // codestream and header disagree
+    incompressible,  // the result is not smaller
+    verify_failed,   // decoded pixels differ from the source: a bug, never sent
+    signed_object,   // a digital signature covers Pixel Data
+    nested_pixels,   // encapsulated nested Pixel Data would be illegal in the target
+    unknown_vr,      // big endian UN cannot be swapped
+    limits,          // a bound was reached
+    write_failed,    // the sink refused (disk)
     internal,
 };
 [[nodiscard]] std::string_view to_string(TranscodeReason reason);
@@ -54,23 +57,26 @@ struct TranscodeOutcome {
     std::uint64_t bytes_in = 0;  // data set
     std::uint64_t bytes_out = 0; // data set; 0 unless ok
     std::uint32_t frames = 0;
-    bool verified = false;       // every frame was encoded, decoded again and found equal to its source
+    bool verified = false; // every frame was encoded, decoded again and found equal to its source
 };
 
-// Runs body(0 … count-1), in any order, possibly in parallel; returns when all ran. The default is a plain loop.
-using FrameLoop = std::function<void(std::size_t count, const std::function<void(std::size_t)>& body)>;
+// Runs body(0 … count-1), in any order, possibly in parallel; returns when all ran. The default is
+// a plain loop.
+using FrameLoop =
+    std::function<void(std::size_t count, const std::function<void(std::size_t)>& body)>;
 
 struct TranscodeOptions {
     bool verify = true;
-    FrameLoop for_each_frame;            // null: sequential
-    std::size_t frames_at_once = 16;     // window of frames in memory
-    double worthwhile = 1.0;             // result must be smaller than this × source when compressing a native
-                                         // source, else `incompressible`
+    FrameLoop for_each_frame;        // null: sequential
+    std::size_t frames_at_once = 16; // window of frames in memory
+    double worthwhile = 1.0; // result must be smaller than this × source when compressing a native
+                             // source, else `incompressible`
     // Where the Basic Offset Table ends and the Extended one begins (PS3.5 A.4). Tests lower it.
     std::uint64_t basic_table_limit = 0xFFFF'FFFF;
 };
 
-// What the Image Pixel module says (PS3.3 C.7.6.3); malformed if it is missing or contradicts itself.
+// What the Image Pixel module says (PS3.3 C.7.6.3); malformed if it is missing or contradicts
+// itself.
 struct PixelDescription {
     codecs::PixelFormat format;
     std::uint32_t frames = 1; // Number of Frames (0028,0008), 1 if absent or empty
@@ -81,11 +87,12 @@ class Transcoder {
   public:
     explicit Transcoder(const codecs::Registry& registry);
     // Whether target is worth trying for this object, by header alone: ok, or the reason why not.
-    [[nodiscard]] TranscodeReason can_transcode(const DataSet& source, std::string_view source_syntax,
+    [[nodiscard]] TranscodeReason can_transcode(const DataSet& source,
+                                                std::string_view source_syntax,
                                                 std::string_view target_syntax) const;
     [[nodiscard]] TranscodeOutcome transcode(const DataSet& source, std::string_view source_syntax,
-                                             std::string_view target_syntax, const TranscodeOptions& options,
-                                             ByteSink& sink) const;
+                                             std::string_view target_syntax,
+                                             const TranscodeOptions& options, ByteSink& sink) const;
 
   private:
     const codecs::Registry& registry_;

@@ -1,7 +1,9 @@
-// ByteSink: where a transcoded data set goes. VectorSink: into memory. Output: a small buffer before a sink.
+// ByteSink: where a transcoded data set goes. VectorSink: into memory. Output: a small buffer
+// before a sink.
 //
-// A sink belongs to one transcode at a time; it is called from the thread that called transcode(), never from
-// the frame loop. It sees bytes in order, and corrections of bytes that it has seen (offset tables, lengths).
+// A sink belongs to one transcode at a time; it is called from the thread that called transcode(),
+// never from the frame loop. It sees bytes in order, and corrections of bytes that it has seen
+// (offset tables, lengths).
 #pragma once
 
 #include <cstddef>
@@ -21,8 +23,8 @@ class ByteSink {
 
     // Takes the next bytes; false to stop (disk full).
     [[nodiscard]] virtual bool write(std::span<const std::byte> bytes) = 0;
-    // Overwrites bytes written before. `offset` counts from the first byte this sink was given: one that
-    // continues a file (after the meta information) adds its own base. False to stop.
+    // Overwrites bytes written before. `offset` counts from the first byte this sink was given: one
+    // that continues a file (after the meta information) adds its own base. False to stop.
     [[nodiscard]] virtual bool patch(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
 };
 
@@ -40,8 +42,9 @@ class VectorSink final : public ByteSink {
     std::vector<std::byte> bytes_;
 };
 
-// Little-endian writer in front of a sink: gathers small writes, applies patches in its buffer where it can,
-// and remembers a refusal so that callers may check once at the end. Without a sink it only counts.
+// Little-endian writer in front of a sink: gathers small writes, applies patches in its buffer
+// where it can, and remembers a refusal so that callers may check once at the end. Without a sink
+// it only counts.
 class Output {
   public:
     explicit Output(ByteSink* sink) : sink_(sink) {}

@@ -1,0 +1,265 @@
+#include "pipeline/dicom/transcode.h"
+
+#include "pipeline/dicom/encapsulation.h"
+#include "pipeline/dicom/rewrite.h"
+#include "pipeline/dicom/transcode_frames.h"
+#include "pipeline/dicom/transcode_plan.h"
+
+#include <algorithm>
+#include <array>
+#include <new>
+#include <string>
+
+namespace dcmflow {
+
+namespace {
+
+constexpr std::uint32_t pixel_data_tag = 0x7FE0'0010;
+
+// One transcode() call: the plan's object into the sink.
+class Transcoding {
+  public:
+    Transcoding(const DataSet& source, const TranscodePlan& plan, const TranscodeOptions& options,
+                ByteSink& sink)
+        : source_(source), plan_(plan), options_(options), out_(&sink),
+          writer_(source, plan.encoding, out_) {
+        if (plan.task)
+            coder_.emplace(*plan.task, options);
+    }
+    [[nodiscard]] TranscodeReason run();
+    [[nodiscard]] std::uint64_t size() const { return out_.position(); }
+
+  private:
+    [[nodiscard]] TranscodeReason prepare();
+    [[nodiscard]] TranscodeReason write(const ElementRef& element);
+    [[nodiscard]] TranscodeReason write_pixels();
+    template <class PerFrame> [[nodiscard]] TranscodeReason each_frame(PerFrame per_frame);
+    [[nodiscard]] TranscodeReason state() const;
+    [[nodiscard]] bool is_gated() const { return plan_.from_native && !plan_.to_native; }
+    [[nodiscard]] double ceiling() const {
+        return options_.worthwhile * static_cast<double>(source_.bytes().size());
+    }
+
+    const DataSet& source_;
+    const TranscodePlan& plan_;
+    const TranscodeOptions& options_;
+    Output out_;
+    DataSetWriter writer_;
+    std::optional<FrameCoder> coder_;
+    codecs::AttributeChanges target_; // of the object written
+};
+
+TranscodeReason Transcoding::run() {
+    if (auto reason = prepare(); reason != TranscodeReason::ok)
+        return reason;
+    for (const auto& element : source_.elements())
+        if (auto reason = write(element); reason != TranscodeReason::ok)
+            return reason;
+    writer_.finish();
+    out_.flush();
+    return state();
+}
+
+TranscodeReason Transcoding::state() const {
+    if (out_.refused())
+        return TranscodeReason::write_failed;
+    if (is_gated() && static_cast<double>(out_.position()) >= ceiling())
+        return TranscodeReason::incompressible;
+    switch (writer_.fault()) {
+    case RewriteFault::none:
+        return TranscodeReason::ok;
+    case RewriteFault::unknown_vr:
+        return TranscodeReason::unknown_vr;
+    case RewriteFault::fragments:
+        return TranscodeReason::nested_pixels;
+    case RewriteFault::too_long:
+        return TranscodeReason::limits;
+    case RewriteFault::malformed:
+        break;
+    }
+    return TranscodeReason::internal;
+}
+
+// The first frames are coded before anything is written: what they change stands before them.
+TranscodeReason Transcoding::prepare() {
+    if (!plan_.task)
+        return TranscodeReason::ok;
+    const FrameTask& task = *plan_.task;
+    // An offset, an item header and the least of a codestream for each frame.
+    if (is_gated() && static_cast<double>(task.frames) * 16 >= ceiling())
+        return TranscodeReason::incompressible;
+    const auto reason = coder_->run(0, std::min(coder_->window(), task.frames));
+    if (reason != TranscodeReason::ok)
+        return reason;
+    target_ =
+        task.encoder ? coder_->changes() : codecs::AttributeChanges{task.native.photometric, false};
+    writer_.touch(0x0028);
+    writer_.touch(0x7FE0);
+    return TranscodeReason::ok;
+}
+
+TranscodeReason Transcoding::write(const ElementRef& element) {
+    if (!plan_.task) {
+        writer_.keep(element);
+        return state();
+    }
+    switch (element.tag()) {
+    case pixel_data_tag:
+        return write_pixels();
+    case 0x7FE0'0001: // tables of offsets and lengths belong to the source's fragments
+    case 0x7FE0'0002:
+    case 0x7FE0'0003:
+        return TranscodeReason::ok;
+    case 0x0028'0004:
+        if (target_.photometric != plan_.task->coded.photometric) {
+            std::string text(codecs::to_string(target_.photometric));
+            text.append(text.size() % 2, ' ');
+            writer_.replace(element, "CS", std::as_bytes(std::span(text)));
+            return state();
+        }
+        break;
+    case 0x0028'0006:
+        if (const auto planar = source_.us(0x0028, 0x0006);
+            planar && *planar != (target_.planar ? 1 : 0)) {
+            const std::array value{target_.planar ? std::byte{1} : std::byte{0}, std::byte{0}};
+            writer_.replace(element, "US", value);
+            return state();
+        }
+        break;
+    default:
+        break;
+    }
+    writer_.keep(element);
+    return state();
+}
+
+template <class PerFrame> TranscodeReason Transcoding::each_frame(PerFrame per_frame) {
+    const auto frames = plan_.task->frames;
+    for (std::uint32_t first = 0; first < frames;) {
+        const auto count = std::min(coder_->window(), frames - first);
+        // prepare() has coded the first window.
+        const auto reason = first == 0 ? TranscodeReason::ok : coder_->run(first, count);
+        if (reason != TranscodeReason::ok)
+            return reason;
+        for (std::uint32_t n = 0; n < count; ++n)
+            per_frame(coder_->result(n));
+        if (const auto now = state(); now != TranscodeReason::ok)
+            return now;
+        first += count;
+    }
+    return TranscodeReason::ok;
+}
+
+TranscodeReason Transcoding::write_pixels() {
+    const FrameTask& task = *plan_.task;
+    const auto size = task.native.frame_bytes() * task.frames;
+    writer_.enter(0x7FE0);
+    if (plan_.to_native) {
+        // PS3.5 A.1 and A.2: words, but bytes for cells of 8 bits where there is a choice.
+        const auto vr = task.native.bits_allocated > 8 ? "OW" : "OB";
+        writer_.write_header(0x7FE0, 0x0010, vr, static_cast<std::uint32_t>(size + size % 2));
+        const auto reason = each_frame([this](auto frame) { out_.bytes(frame); });
+        out_.zeros(size % 2);
+        return reason;
+    }
+    const auto most = (codecs::encoded_limit(task.native) + 10) * task.frames;
+    const auto table = FragmentWriter::table_for(task.frames, most, options_.basic_table_limit);
+    FragmentWriter fragments(out_, task.frames, table);
+    fragments.begin();
+    const auto reason = each_frame([&fragments](auto frame) { fragments.frame(frame); });
+    if (reason != TranscodeReason::ok)
+        return reason;
+    return fragments.end() ? state() : TranscodeReason::limits;
+}
+
+} // namespace
+
+std::string_view to_string(TranscodeReason reason) {
+    switch (reason) {
+    case TranscodeReason::ok:
+        return "ok";
+    case TranscodeReason::same_syntax:
+        return "same_syntax";
+    case TranscodeReason::not_image:
+        return "not_image";
+    case TranscodeReason::unsupported_source:
+        return "unsupported_source";
+    case TranscodeReason::unsupported_target:
+        return "unsupported_target";
+    case TranscodeReason::lossy_source:
+        return "lossy_source";
+    case TranscodeReason::dirty_bits:
+        return "dirty_bits";
+    case TranscodeReason::float_pixels:
+        return "float_pixels";
+    case TranscodeReason::bad_pixel_header:
+        return "bad_pixel_header";
+    case TranscodeReason::pixel_length:
+        return "pixel_length";
+    case TranscodeReason::frame_count:
+        return "frame_count";
+    case TranscodeReason::frame_too_large:
+        return "frame_too_large";
+    case TranscodeReason::corrupt_stream:
+        return "corrupt_stream";
+    case TranscodeReason::stream_mismatch:
+        return "stream_mismatch";
+    case TranscodeReason::incompressible:
+        return "incompressible";
+    case TranscodeReason::verify_failed:
+        return "verify_failed";
+    case TranscodeReason::signed_object:
+        return "signed_object";
+    case TranscodeReason::nested_pixels:
+        return "nested_pixels";
+    case TranscodeReason::unknown_vr:
+        return "unknown_vr";
+    case TranscodeReason::limits:
+        return "limits";
+    case TranscodeReason::write_failed:
+        return "write_failed";
+    case TranscodeReason::internal:
+        return "internal";
+    }
+    return "internal";
+}
+
+Transcoder::Transcoder(const codecs::Registry& registry) : registry_(registry) {}
+
+TranscodeReason Transcoder::can_transcode(const DataSet& source, std::string_view source_syntax,
+                                          std::string_view target_syntax) const {
+    try {
+        return plan_transcode(registry_, source, source_syntax, target_syntax).reason;
+    } catch (const std::bad_alloc&) {
+        return TranscodeReason::limits;
+    } catch (...) {
+        return TranscodeReason::internal;
+    }
+}
+
+TranscodeOutcome Transcoder::transcode(const DataSet& source, std::string_view source_syntax,
+                                       std::string_view target_syntax,
+                                       const TranscodeOptions& options, ByteSink& sink) const {
+    TranscodeOutcome outcome;
+    outcome.bytes_in = source.bytes().size();
+    try {
+        const auto plan = plan_transcode(registry_, source, source_syntax, target_syntax);
+        outcome.reason = plan.reason;
+        outcome.frames = plan.frames;
+        if (plan.reason != TranscodeReason::ok)
+            return outcome;
+        Transcoding transcoding(source, plan, options, sink);
+        outcome.reason = transcoding.run();
+        if (outcome.reason == TranscodeReason::ok) {
+            outcome.bytes_out = transcoding.size();
+            outcome.verified = options.verify && plan.task && plan.task->encoder;
+        }
+    } catch (const std::bad_alloc&) {
+        outcome.reason = TranscodeReason::limits;
+    } catch (...) {
+        outcome.reason = TranscodeReason::internal;
+    }
+    return outcome;
+}
+
+} // namespace dcmflow

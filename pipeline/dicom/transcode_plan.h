@@ -1,0 +1,28 @@
+// TranscodePlan: what one transcode will do, or the reason why it will not, from the header alone.
+//
+// A value made by plan_transcode(), any thread; refers to the data set and to the registry's
+// codecs. It reads no pixel, but walks nested elements where the target forbids some of them.
+#pragma once
+
+#include "pipeline/dicom/transcode.h"
+#include "pipeline/dicom/transcode_frames.h"
+
+#include <optional>
+#include <string_view>
+
+namespace dcmflow {
+
+struct TranscodePlan {
+    TranscodeReason reason = TranscodeReason::internal;
+    Encoding encoding;        // of the target
+    bool from_native = false; // nothing was compressed yet
+    bool to_native = false;
+    std::optional<FrameTask> task; // if Pixel Data must be recoded
+    std::uint32_t frames = 0;      // 0: no image
+};
+
+[[nodiscard]] TranscodePlan plan_transcode(const codecs::Registry& registry, const DataSet& source,
+                                           std::string_view source_syntax,
+                                           std::string_view target_syntax);
+
+} // namespace dcmflow
