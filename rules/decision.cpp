@@ -4,9 +4,12 @@ namespace dcmflow::rules {
 
 std::string_view to_string(Priority priority) {
     switch (priority) {
-    case Priority::stat: return "stat";
-    case Priority::normal: return "normal";
-    case Priority::bulk: return "bulk";
+    case Priority::stat:
+        return "stat";
+    case Priority::normal:
+        return "normal";
+    case Priority::bulk:
+        return "bulk";
     }
     return "normal";
 }

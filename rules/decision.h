@@ -1,5 +1,5 @@
-// Decision: where one object goes. The pure result of rules × attributes; journalled when the object
-// is accepted and never re-made by a crash or an edited rule.
+// Decision: where one object goes. The pure result of rules × attributes; journalled when the
+// object is accepted and never re-made by a crash or an edited rule.
 #pragma once
 
 #include <cstdint>
@@ -23,13 +23,13 @@ struct PlannedDelivery {
 enum class Disposition : std::uint8_t {
     deliver, // to the deliveries listed
     hold,    // no rule matched and `unmatched: hold`
-    drop,    // no rule matched and `unmatched: drop`
+    drop,    // no rule matched and `unmatched: drop`, or every rule that matched sends nowhere
 };
 
 struct Decision {
     Disposition disposition = Disposition::hold;
-    std::vector<PlannedDelivery> deliveries;    // in order of first mention, one per destination
-    std::vector<std::string> matched_rules;     // names, in order
+    std::vector<PlannedDelivery> deliveries; // in order of first mention, one per destination
+    std::vector<std::string> matched_rules;  // names, in order
 };
 
 } // namespace dcmflow::rules

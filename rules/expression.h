@@ -1,11 +1,13 @@
 // Expression: one `when` condition, parsed once, evaluated for every object (design §7).
 //
-// Immutable and cheap to copy; any thread. Total: it cannot loop, do I/O or fail at run time.
+// Immutable and cheap to copy; any thread. Total: it cannot loop, do I/O or fail at run time. Its
+// text is at most 64 KiB, its nesting at most 64, and its regular expressions are linear in what
+// they search.
 #pragma once
 
 #include "rules/attributes.h"
+#include "rules/parse_error.h"
 
-#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,18 +16,14 @@
 
 namespace dcmflow::rules {
 
-struct ParseError {
-    std::size_t offset = 0; // byte offset into the text that was parsed
-    std::string what;       // "unknown tag 'Modalty' (did you mean 'Modality'?)"
-    std::string expected;   // "a DICOM keyword, (gggg,eeee) or a context name"; may be empty
-};
-
 // One comparison as it was evaluated, for `explain`.
 struct Evaluation {
     std::string comparison; // source text of the comparison
     std::string seen;       // the values it saw, e.g. `"CT"`, or `missing`
     bool holds = false;
 };
+
+class Lookup;
 
 class Expression {
   public:
@@ -37,7 +35,9 @@ class Expression {
     [[nodiscard]] const std::string& text() const;
 
   private:
+    friend class Ruleset; // shares one Lookup among its rules
     struct Node;
+    [[nodiscard]] bool evaluate(Lookup& lookup, std::vector<Evaluation>* trace) const;
     explicit Expression(std::shared_ptr<const Node> root, std::string text);
     std::shared_ptr<const Node> root_;
     std::string text_;

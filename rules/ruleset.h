@@ -1,6 +1,12 @@
 // Ruleset: the rules of one config, in order; object in, Decision out (design §7).
 //
 // Immutable; any thread. Every rule that matches applies, until one says `stop`.
+//
+// A destination that several rules name gets the object once, with the most urgent of the
+// priorities that those rules give; a rule that gives none has no say, and if none does it is
+// normal. `unmatched` is for objects that no rule matched. An object that rules matched, but that
+// none of them sends anywhere (`send: []`), is dropped: the administrator said so, and
+// matched_rules says which rule.
 #pragma once
 
 #include "rules/decision.h"
@@ -15,7 +21,7 @@ namespace dcmflow::rules {
 struct Rule {
     std::string name;
     std::optional<Expression> when; // nullopt: always
-    std::vector<std::string> send;  // destination names; may be empty with stop: true
+    std::vector<std::string> send;  // destination names; empty: matched, goes nowhere
     std::optional<Priority> priority;
     bool stop = false;
 };
@@ -37,11 +43,13 @@ class Ruleset {
   public:
     Ruleset(std::vector<Rule> rules, Unmatched unmatched);
     [[nodiscard]] Decision decide(const Attributes& attributes) const;
-    [[nodiscard]] Decision explain(const Attributes& attributes, std::vector<RuleTrace>& trace) const;
+    [[nodiscard]] Decision explain(const Attributes& attributes,
+                                   std::vector<RuleTrace>& trace) const;
     [[nodiscard]] const std::vector<Rule>& rules() const { return rules_; }
     [[nodiscard]] const Unmatched& unmatched() const { return unmatched_; }
 
   private:
+    [[nodiscard]] Decision run(const Attributes& attributes, std::vector<RuleTrace>* trace) const;
     std::vector<Rule> rules_;
     Unmatched unmatched_;
 };
