@@ -31,13 +31,20 @@ using Stream = std::unique_ptr<opj_stream_t, DestroyStream>;
 constexpr OPJ_SIZE_T chunk_bytes = 64U << 10; // OpenJPEG's default of 1 MiB is cleared per frame
 constexpr auto end_of_stream = static_cast<OPJ_SIZE_T>(-1);
 
-// Messages go nowhere: what matters is the status, and hostile streams must not fill a log.
+// Messages go nowhere: what matters is the status, and hostile streams must not fill a log. Only
+// one tells more than the status does: OpenJPEG sizes its output from the precision, and noise of a
+// few bits per sample can outgrow that.
 void ignore_message(const char* /*text*/, void* /*data*/) {}
 
-void silence(opj_codec_t* codec) {
+void note_outgrown(const char* text, void* data) {
+    if (text != nullptr && std::strstr(text, "remaining in output buffer") != nullptr)
+        *static_cast<bool*>(data) = true;
+}
+
+void silence(opj_codec_t* codec, bool* outgrown = nullptr) {
     opj_set_info_handler(codec, ignore_message, nullptr);
     opj_set_warning_handler(codec, ignore_message, nullptr);
-    opj_set_error_handler(codec, ignore_message, nullptr);
+    opj_set_error_handler(codec, outgrown != nullptr ? note_outgrown : ignore_message, outgrown);
 }
 
 // --- Memory as OpenJPEG streams. Called from C: nothing here may throw, so sinks do not grow.
@@ -220,6 +227,7 @@ opj_cparameters_t parameters_for(const PixelFormat& format, bool transform) {
 }
 
 CodecStatus run_encoder(const FrameView& frame, bool transform, FrameBuffer& out) {
+    bool outgrown = false; // outlives the codec
     const Image image = make_image(frame);
     const OpjCodec codec{opj_create_compress(OPJ_CODEC_J2K)};
     out.resize(encoded_limit(frame.format));
@@ -227,13 +235,13 @@ CodecStatus run_encoder(const FrameView& frame, bool transform, FrameBuffer& out
     const Stream stream = sink_stream(sink);
     if (!image || !codec || !stream)
         return CodecStatus::failed;
-    silence(codec.get());
+    silence(codec.get(), &outgrown);
     opj_cparameters_t parameters = parameters_for(frame.format, transform);
     const bool done = opj_setup_encoder(codec.get(), &parameters, image.get()) == OPJ_TRUE &&
                       opj_start_compress(codec.get(), image.get(), stream.get()) == OPJ_TRUE &&
                       opj_encode(codec.get(), stream.get()) == OPJ_TRUE &&
                       opj_end_compress(codec.get(), stream.get()) == OPJ_TRUE;
-    if (sink.full)
+    if (sink.full || outgrown)
         return CodecStatus::incompressible;
     if (!done)
         return CodecStatus::failed;
