@@ -1,0 +1,44 @@
+# The two commands of the README: make demo, make test. Both install what is missing by apt (Debian 12).
+SHELL := /bin/bash
+JOBS ?= $(shell nproc)
+
+.PHONY: build demo test test-asan test-tsan crash-long packages packages-test clean
+
+packages:
+	@packaging/install-packages.sh packaging/packages-build.txt
+
+packages-test: packages
+	@packaging/install-packages.sh packaging/packages-test.txt
+
+build: packages
+	@cmake --preset release -DDCMFLOW_BUILD_TESTS=OFF >/dev/null
+	@ninja -C build -j$(JOBS) dcmflow
+
+demo: build
+	@packaging/install-packages.sh packaging/packages-demo.txt
+	@python3 tests/demo/demo.py build/dcmflow
+
+test: packages-test
+	@cmake --preset release -DDCMFLOW_BUILD_TESTS=ON >/dev/null
+	@ninja -C build -j$(JOBS)
+	@ctest --test-dir build --output-on-failure -j$(JOBS)
+
+# Sanitizer runs of the same suite, in build folders of their own.
+test-asan: packages-test
+	@cmake --preset asan >/dev/null
+	@ninja -C build-asan -j$(JOBS)
+	@tests/sanitized asan ctest --test-dir build-asan --output-on-failure -j$(JOBS)
+
+test-tsan: packages-test
+	@cmake --preset tsan >/dev/null
+	@ninja -C build-tsan -j$(JOBS)
+	@tests/sanitized tsan ctest --test-dir build-tsan --output-on-failure -j$(JOBS)
+
+# 500 rounds of kill -9 instead of the 50 in make test.
+crash-long: packages-test
+	@cmake --preset release -DDCMFLOW_BUILD_TESTS=ON >/dev/null
+	@ninja -C build -j$(JOBS) dcmflow
+	@DCMFLOW_CRASH_ROUNDS=500 python3 tests/interop/kill_test.py build/dcmflow
+
+clean:
+	rm -rf build build-asan build-tsan build-debug build-clang
