@@ -36,6 +36,13 @@ class Transcoding {
     template <class PerFrame> [[nodiscard]] TranscodeReason each_frame(PerFrame per_frame);
     [[nodiscard]] TranscodeReason state() const;
     [[nodiscard]] bool is_gated() const { return plan_.from_native && !plan_.to_native; }
+    [[nodiscard]] bool changes_photometric() const {
+        return target_.photometric != plan_.task->coded.photometric;
+    }
+    // Codecs take and give colour by pixel only.
+    [[nodiscard]] bool changes_planar() const {
+        return source_.us(0x0028, 0x0006).value_or(0) != 0 && plan_.task->native.samples > 1;
+    }
     [[nodiscard]] double ceiling() const {
         return options_.worthwhile * static_cast<double>(source_.bytes().size());
     }
@@ -93,7 +100,8 @@ TranscodeReason Transcoding::prepare() {
         return reason;
     target_ =
         task.encoder ? coder_->changes() : codecs::AttributeChanges{task.native.photometric, false};
-    writer_.touch(0x0028);
+    if (changes_photometric() || changes_planar())
+        writer_.touch(0x0028);
     writer_.touch(0x7FE0);
     return TranscodeReason::ok;
 }
@@ -111,7 +119,7 @@ TranscodeReason Transcoding::write(const ElementRef& element) {
     case 0x7FE0'0003:
         return TranscodeReason::ok;
     case 0x0028'0004:
-        if (target_.photometric != plan_.task->coded.photometric) {
+        if (changes_photometric()) {
             std::string text(codecs::to_string(target_.photometric));
             text.append(text.size() % 2, ' ');
             writer_.replace(element, "CS", std::as_bytes(std::span(text)));
@@ -119,10 +127,8 @@ TranscodeReason Transcoding::write(const ElementRef& element) {
         }
         break;
     case 0x0028'0006:
-        if (const auto planar = source_.us(0x0028, 0x0006);
-            planar && *planar != (target_.planar ? 1 : 0)) {
-            const std::array value{target_.planar ? std::byte{1} : std::byte{0}, std::byte{0}};
-            writer_.replace(element, "US", value);
+        if (changes_planar()) {
+            writer_.replace(element, "US", std::array<std::byte, 2>{});
             return state();
         }
         break;
