@@ -1,4 +1,5 @@
-// dcmflow queue: the queue of a running or stopped router; summary, list, show, and what an operator may do.
+// dcmflow queue: the queue of a running or stopped router; summary, list, show, and what an
+// operator may do.
 
 #include "pipeline/cli/commands.h"
 #include "pipeline/cli/queue_backend.h"
@@ -97,10 +98,11 @@ int show_summary(const Shared& shared, const Options& options) {
             return;
         }
         const auto oldest = row.value("oldest_seconds", std::int64_t{0});
-        table.row({shown_destination(row), text_of(row, "state"), count_of(row, "ready"), count_of(row, "sending"),
-                   count_of(row, "retry"), count_of(row, "held"), count_of(row, "failed"),
-                   human_size(row.value("bytes", std::uint64_t{0})),
-                   oldest == 0 ? "-" : human_duration(std::chrono::seconds(oldest)), text_of(row, "last_error")});
+        table.row({shown_destination(row), text_of(row, "state"), count_of(row, "ready"),
+                   count_of(row, "sending"), count_of(row, "retry"), count_of(row, "held"),
+                   count_of(row, "failed"), human_size(row.value("bytes", std::uint64_t{0})),
+                   oldest == 0 ? "-" : human_duration(std::chrono::seconds(oldest)),
+                   text_of(row, "last_error")});
     });
     if (code == exit_ok && !shared.json)
         print(table.text());
@@ -111,8 +113,17 @@ int list_rows(const Shared& shared, const Options& options) {
     const auto backend = QueueBackend::open(shared, options.data);
     if (!backend)
         return backend.error();
-    Table table({{"id", Align::right}, {"destination"}, {"state"}, {"received"}, {"patient"}, {"accession"},
-                 {"bytes", Align::right}, {"syntax"}, {"tries", Align::right}, {"SOP instance"}, {"last error"}});
+    Table table({{"id", Align::right},
+                 {"destination"},
+                 {"state"},
+                 {"received"},
+                 {"patient"},
+                 {"accession"},
+                 {"bytes", Align::right},
+                 {"syntax"},
+                 {"tries", Align::right},
+                 {"SOP instance"},
+                 {"last error"}});
     std::uint64_t count = 0;
     const int code = backend->ask(
         {{"verb", "list"}, {"filter", options.filter()}},
@@ -121,10 +132,12 @@ int list_rows(const Shared& shared, const Options& options) {
                 print_line(row.dump(-1, ' ', false, json::error_handler_t::replace));
                 return;
             }
-            table.row({text_of(row, "id"), shown_destination(row), text_of(row, "state"), text_of(row, "received"),
-                       text_of(row, "patient_id"), text_of(row, "accession_number"),
+            table.row({text_of(row, "id"), shown_destination(row), text_of(row, "state"),
+                       text_of(row, "received"), text_of(row, "patient_id"),
+                       text_of(row, "accession_number"),
                        human_size(row.value("bytes", std::uint64_t{0})), text_of(row, "syntax"),
-                       text_of(row, "attempts"), text_of(row, "sop_instance_uid"), text_of(row, "last_error")});
+                       text_of(row, "attempts"), text_of(row, "sop_instance_uid"),
+                       text_of(row, "last_error")});
         },
         &count);
     if (code == exit_ok && !shared.json) {
@@ -146,15 +159,18 @@ int show_row(const Shared& shared, const Options& options) {
         }
         for (const auto& [key, value] : row.items())
             if (!value.is_null() && value != "")
-                print_line(fmt::format("{:20} {}", key,
-                                       printable(value.is_string() ? value.get<std::string>() : value.dump())));
+                print_line(fmt::format(
+                    "{:20} {}", key,
+                    printable(value.is_string() ? value.get<std::string>() : value.dump())));
         print_line("");
     });
 }
 
 int act(const Shared& shared, const Options& options, const std::string& action) {
     if (options.filter().empty()) {
-        complain(fmt::format("nothing chosen: give ids, a filter, or --all (see `dcmflow queue {} --help`)", action));
+        complain(fmt::format(
+            "nothing chosen: give ids, a filter, or --all (see `dcmflow queue {} --help`)",
+            action));
         return exit_usage;
     }
     const auto backend = QueueBackend::open(shared, options.data);
@@ -162,7 +178,10 @@ int act(const Shared& shared, const Options& options, const std::string& action)
         return backend.error();
     std::uint64_t count = 0;
     const int code = backend->ask(
-        {{"verb", "act"}, {"action", action}, {"filter", options.filter()}, {"target", options.target}},
+        {{"verb", "act"},
+         {"action", action},
+         {"filter", options.filter()},
+         {"target", options.target}},
         [](const json&) {}, &count);
     if (code != exit_ok)
         return code;
@@ -177,8 +196,9 @@ int set_paused(const Shared& shared, const Options& options, bool paused) {
     const auto backend = QueueBackend::open(shared, options.data);
     if (!backend)
         return backend.error();
-    const int code = backend->ask(
-        {{"verb", paused ? "pause" : "resume"}, {"destination", options.destination}}, [](const json&) {});
+    const int code =
+        backend->ask({{"verb", paused ? "pause" : "resume"}, {"destination", options.destination}},
+                     [](const json&) {});
     if (code == exit_ok && shared.json)
         print_line(json{{"destination", options.destination}, {"paused", paused}}.dump());
     else if (code == exit_ok)
@@ -193,15 +213,18 @@ struct ActionText {
     const char* example;
 };
 constexpr std::array<ActionText, 5> actions{{
-    {"retry", "Try failed and waiting deliveries again now", "dcmflow queue retry --destination archive --all"},
+    {"retry", "Try failed and waiting deliveries again now",
+     "dcmflow queue retry --destination archive --all"},
     {"hold", "Keep deliveries back until they are released", "dcmflow queue hold --study 1.2.3"},
     {"release", "Let held deliveries go; those that no rule matched are decided by today's rules",
      "dcmflow queue release --unmatched"},
     {"drop", "Give deliveries up for good", "dcmflow queue drop 17 18"},
-    {"move", "Send to another destination instead", "dcmflow queue move --destination old --to archive"},
+    {"move", "Send to another destination instead",
+     "dcmflow queue move --destination old --to archive"},
 }};
 
-void add_actions(CLI::App& app, Shared& shared, const OptionsPtr& options, const std::shared_ptr<Run>& chosen) {
+void add_actions(CLI::App& app, Shared& shared, const OptionsPtr& options,
+                 const std::shared_ptr<Run>& chosen) {
     for (const auto& action : actions) {
         auto* sub = app.add_subcommand(action.name, action.summary);
         example(*sub, action.example);
@@ -218,7 +241,8 @@ void add_actions(CLI::App& app, Shared& shared, const OptionsPtr& options, const
 Run setup_pausing(CLI::App& app, Shared& shared, bool paused) {
     const auto options = std::make_shared<Options>();
     app.add_option("destination", options->destination, "Name in the config")->required();
-    app.add_option("--data", options->data, "The router's data folder, if the config can't be read");
+    app.add_option("--data", options->data,
+                   "The router's data folder, if the config can't be read");
     return [&shared, options, paused] { return set_paused(shared, *options, paused); };
 }
 
@@ -230,7 +254,8 @@ Run setup_queue(CLI::App& app, Shared& shared) {
                  "dcmflow queue retry --destination archive --all");
     const auto options = std::make_shared<Options>();
     const auto chosen = std::make_shared<Run>();
-    app.add_option("--data", options->data, "The router's data folder, if the config can't be read");
+    app.add_option("--data", options->data,
+                   "The router's data folder, if the config can't be read");
     app.require_subcommand(0, 1);
     auto* list = app.add_subcommand("list", "One line per delivery that is not delivered");
     example(*list, "dcmflow queue list --patient 4711 -j");
@@ -239,14 +264,17 @@ Run setup_queue(CLI::App& app, Shared& shared) {
     list->callback([&shared, options, chosen] {
         *chosen = [&shared, options] { return list_rows(shared, *options); };
     });
-    auto* show = app.add_subcommand("show", "Everything about one object: origin, rules, each destination");
+    auto* show =
+        app.add_subcommand("show", "Everything about one object: origin, rules, each destination");
     example(*show, "dcmflow queue show 17");
     show->add_option("id", options->ids, "Id as `queue list` shows it")->required()->expected(1);
     show->callback([&shared, options, chosen] {
         *chosen = [&shared, options] { return show_row(shared, *options); };
     });
     add_actions(app, shared, options, chosen);
-    return [&shared, options, chosen] { return *chosen ? (*chosen)() : show_summary(shared, *options); };
+    return [&shared, options, chosen] {
+        return *chosen ? (*chosen)() : show_summary(shared, *options);
+    };
 }
 
 Run setup_pause(CLI::App& app, Shared& shared) {

@@ -7,7 +7,8 @@
 
 namespace dcmflow::cli {
 
-tl::expected<QueueBackend, int> QueueBackend::open(const Shared& shared, const std::string& data_option) {
+tl::expected<QueueBackend, int> QueueBackend::open(const Shared& shared,
+                                                   const std::string& data_option) {
     QueueBackend backend;
     if (data_option.empty()) {
         auto config = shared.load_config_or_exit78();
@@ -16,7 +17,8 @@ tl::expected<QueueBackend, int> QueueBackend::open(const Shared& shared, const s
         backend.data_ = config->node.data;
         backend.config_ = std::move(*config);
     } else {
-        // The folder alone will do: an operator must reach the queue even when the config is broken.
+        // The folder alone will do: an operator must reach the queue even when the config is
+        // broken.
         backend.data_ = data_option;
         if (auto config = load_config(shared.config_file()))
             backend.config_ = std::move(*config);
@@ -24,7 +26,8 @@ tl::expected<QueueBackend, int> QueueBackend::open(const Shared& shared, const s
     return backend;
 }
 
-int QueueBackend::ask(const nlohmann::json& request, const std::function<void(const nlohmann::json&)>& emit,
+int QueueBackend::ask(const nlohmann::json& request,
+                      const std::function<void(const nlohmann::json&)>& emit,
                       std::uint64_t* count) const {
     std::optional<std::string> error;
     const auto receive = [&](const nlohmann::json& object) {
@@ -48,12 +51,14 @@ int QueueBackend::ask(const nlohmann::json& request, const std::function<void(co
     return exit_failed;
 }
 
-Status QueueBackend::ask_folder(const nlohmann::json& request, const QueueService::Emit& emit) const {
+Status QueueBackend::ask_folder(const nlohmann::json& request,
+                                const QueueService::Emit& emit) const {
     std::error_code ignored;
     if (!std::filesystem::exists(data_ / "journal.sqlite", ignored))
-        return fail(ErrorCode::not_found, fmt::format("{} holds no queue yet: no router runs there and none ever did "
-                                                      "(expected journal.sqlite in it)",
-                                                      data_.string()));
+        return fail(ErrorCode::not_found,
+                    fmt::format("{} holds no queue yet: no router runs there and none ever did "
+                                "(expected journal.sqlite in it)",
+                                data_.string()));
     SpoolOptions options;
     options.folder = data_;
     auto spool = Spool::open(options);

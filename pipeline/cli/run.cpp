@@ -15,7 +15,8 @@ namespace dcmflow::cli {
 
 namespace {
 
-// One association, one blob and one link a thread: the soft limit of 1,024 descriptors is soon reached.
+// One association, one blob and one link a thread: the soft limit of 1,024 descriptors is soon
+// reached.
 void raise_descriptor_limit() {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
@@ -54,7 +55,8 @@ int run_router(const Shared& shared, bool quiet) {
         return config.error();
     raise_descriptor_limit();
     const Signals signals;
-    const auto logger = make_fd_logger(STDERR_FILENO, quiet ? LogLevel::warning : LogLevel::info, shared.json);
+    const auto logger =
+        make_fd_logger(STDERR_FILENO, quiet ? LogLevel::warning : LogLevel::info, shared.json);
     auto router = Router::start(std::move(*config), *logger);
     if (!router) {
         complain(router.error().text);
@@ -69,11 +71,13 @@ int run_router(const Shared& shared, bool quiet) {
     for (;;) {
         const int signal = signals.wait();
         if (signal != SIGHUP) {
-            logger->log(LogLevel::info, "stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+            logger->log(LogLevel::info, "stopping",
+                        {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
             break;
         }
         logger->log(LogLevel::warning, "signal_ignored",
-                    {{"signal", "SIGHUP"}, {"advice", "restart dcmflow to read an edited config; nothing is lost"}});
+                    {{"signal", "SIGHUP"},
+                     {"advice", "restart dcmflow to read an edited config; nothing is lost"}});
     }
     service->reset();
     (*router)->stop();

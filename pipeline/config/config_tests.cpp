@@ -22,38 +22,36 @@ std::vector<std::string> sorted(std::vector<std::string> names) {
     return names;
 }
 
-std::string sent_to(const rules::Decision& decision) {
-    switch (decision.disposition) {
-    case rules::Disposition::hold:
-        return "held, no rule matched";
-    case rules::Disposition::drop:
-        return "dropped, no rule matched";
-    case rules::Disposition::deliver:
-        break;
-    }
+std::vector<std::string> destinations_of(const rules::Decision& decision) {
     std::vector<std::string> names;
     for (const auto& delivery : decision.deliveries)
         names.push_back(delivery.destination);
-    return names.empty() ? "sent nowhere" : "sent to " + join(std::span<const std::string>(names));
+    return names;
+}
+
+std::string outcome_text(const rules::Decision& decision) {
+    const auto names = destinations_of(decision);
+    if (!names.empty())
+        return "sent to " + join(std::span<const std::string>(names));
+    if (!decision.matched_rules.empty())
+        return "dropped";
+    return decision.disposition == rules::Disposition::hold ? "held: no rule matched"
+                                                            : "dropped: no rule matched";
 }
 
 std::optional<Difference> compare_destinations(const ConfigTest& test,
                                                const rules::Decision& decision) {
     if (test.unmatched) {
-        const bool same =
-            decision.disposition ==
-            (*test.unmatched == "hold" ? rules::Disposition::hold : rules::Disposition::drop);
-        if (same)
+        const auto wanted =
+            *test.unmatched == "hold" ? rules::Disposition::hold : rules::Disposition::drop;
+        if (decision.matched_rules.empty() && decision.disposition == wanted)
             return std::nullopt;
-        return Difference{sent_to(decision),
-                          *test.unmatched == "hold" ? "it to be held" : "it to be dropped"};
+        return Difference{outcome_text(decision),
+                          fmt::format("no rule to match, and {}", *test.unmatched)};
     }
-    std::vector<std::string> names;
-    for (const auto& delivery : decision.deliveries)
-        names.push_back(delivery.destination);
-    if (sorted(names) == sorted(test.send))
+    if (sorted(destinations_of(decision)) == sorted(test.send))
         return std::nullopt;
-    return Difference{sent_to(decision),
+    return Difference{outcome_text(decision),
                       test.send.empty()
                           ? "it to be sent nowhere"
                           : "it to be sent to " + join(std::span<const std::string>(test.send))};
@@ -79,8 +77,15 @@ std::vector<ConfigError> run_config_tests(const Config& config) {
     std::vector<ConfigError> failures;
     const DicomDictionary dictionary;
     for (const auto& test : config.tests) {
-        const rules::MapAttributes attributes(test.given, dictionary);
-        const auto decision = config.rules->decide(attributes);
+        const auto attributes = rules::MapAttributes::make(test.given, dictionary);
+        if (!attributes) { // load_config refuses such names: only for a Config made by hand
+            failures.push_back(
+                {config.file.string(), test.line, test.column,
+                 fmt::format("test {}: {}", shown(test.name), attributes.error().error.what),
+                 attributes.error().error.expected});
+            continue;
+        }
+        const auto decision = config.rules->decide(*attributes);
         auto difference = compare_destinations(test, decision);
         if (!difference)
             difference = compare_priority(test, decision);

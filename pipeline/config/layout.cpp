@@ -1,7 +1,5 @@
 #include "pipeline/config/sections.h"
 
-#include "rules/nearest.h"
-
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
@@ -15,9 +13,8 @@ constexpr std::string_view layout_example =
 
 // VRs whose values are text that can be part of a file name.
 bool names_a_file(std::string_view vr) {
-    static constexpr std::array<std::string_view, 16> vrs{"AE", "AS", "CS", "DA", "DS", "DT",
-                                                          "IS", "LO", "PN", "SH", "TM", "UI",
-                                                          "UL", "US", "SL", "SS"};
+    static constexpr std::array<std::string_view, 12> vrs{"AE", "AS", "CS", "DA", "DS", "DT",
+                                                          "IS", "LO", "PN", "SH", "TM", "UI"};
     return std::find(vrs.begin(), vrs.end(), vr) != vrs.end();
 }
 
@@ -44,6 +41,10 @@ void check_steps(Reader& reader, const YamlNode& node) {
     for (std::size_t at = 0; at <= text.size();) {
         const auto end = std::min(text.find('/', at), text.size());
         const auto step = text.substr(at, end - at);
+        for (std::size_t i = 0; i < step.size(); ++i)
+            if (static_cast<unsigned char>(step[i]) < 0x20 || step[i] == 0x7F)
+                return reader.error_in(node, at + i, "a control character in the layout",
+                                       std::string(layout_example));
         if (step == ".." || step == "." || (step.empty() && at != 0))
             reader.error_in(node, at, fmt::format("{} as a folder in the layout", shown(step)),
                             "a path inside the destination's folder");

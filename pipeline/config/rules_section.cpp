@@ -1,5 +1,6 @@
 #include "pipeline/config/sections.h"
 #include "pipeline/config/values.h"
+#include "rules/map_attributes.h"
 
 #include <algorithm>
 #include <array>
@@ -145,21 +146,13 @@ void warn_unused(Section& root, Reader& reader, const DestinationNames& destinat
     }
 }
 
-// "(0008,0060)", keywords, paths: whatever a condition takes as a tag; or a fact about the
-// transfer.
+// A name that a condition takes as a tag or as a fact about the transfer.
 bool check_given_key(Reader& reader, const YamlNode& key, const rules::Dictionary& dictionary) {
-    static constexpr std::array<std::string_view, 4> facts{"calling_aet", "called_aet", "peer_ip",
-                                                           "transfer_syntax"};
-    if (std::find(facts.begin(), facts.end(), key.text) != facts.end())
-        return true;
-    constexpr std::string_view prefix = "exists ";
-    const auto parsed = rules::Expression::parse(std::string(prefix) + key.text, dictionary);
-    if (parsed)
-        return true;
-    const auto offset =
-        parsed.error().offset < prefix.size() ? 0 : parsed.error().offset - prefix.size();
-    reader.error_in(key, offset, parsed.error().what, parsed.error().expected);
-    return false;
+    const auto made = rules::MapAttributes::make({{key.text, ""}}, dictionary);
+    if (!made)
+        reader.error_in(key, made.error().error.offset, made.error().error.what,
+                        made.error().error.expected);
+    return made.has_value();
 }
 
 void read_given(Section& section, Reader& reader, const rules::Dictionary& dictionary,

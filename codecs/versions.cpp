@@ -1,0 +1,32 @@
+#include "codecs/versions.h"
+
+#include <charls/charls.h>
+#include <cstddef>
+#include <cstdio>
+#include <jpeglib.h>
+#include <openjpeg.h>
+
+namespace dcmflow::codecs {
+
+namespace {
+
+// libjpeg-turbo has no call for its version; the number is 2001005 for 2.1.5.
+std::string jpeg_turbo_version() {
+#ifdef LIBJPEG_TURBO_VERSION_NUMBER
+    constexpr int number = LIBJPEG_TURBO_VERSION_NUMBER;
+    return std::to_string(number / 1'000'000) + "." + std::to_string(number / 1'000 % 1'000) + "." +
+           std::to_string(number % 1'000);
+#else
+    return "libjpeg " + std::to_string(JPEG_LIB_VERSION);
+#endif
+}
+
+} // namespace
+
+std::vector<std::pair<std::string, std::string>> library_versions() {
+    return {{"CharLS", charls_get_version_string()},
+            {"OpenJPEG", opj_version()},
+            {"libjpeg-turbo", jpeg_turbo_version()}};
+}
+
+} // namespace dcmflow::codecs
