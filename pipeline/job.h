@@ -55,8 +55,8 @@ class Lease {
 struct Made {
     TranscodeReason reason = TranscodeReason::internal; // ok: usable
     bool cached = false;                                // the derived blob was there already
-    std::vector<std::byte> bytes;                       // a small result, still to be written
-    std::unique_ptr<BlobWriter> writer;                 // a large result, written but not yet in place
+    std::vector<std::byte> bytes = {};                  // a small result, still to be written
+    std::unique_ptr<BlobWriter> writer = {};            // a large result, written but not yet in place
     std::uint64_t size = 0;
 };
 
