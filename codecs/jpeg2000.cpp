@@ -174,10 +174,8 @@ void plane_to_cells(const OPJ_INT32* plane, std::size_t count, std::size_t step,
 
 // --- Encoding.
 
-bool signed_small(const PixelFormat& format) { return format.is_signed && format.bits_stored <= 8; }
-
 OPJ_UINT32 precision_for(const PixelFormat& format) {
-    return signed_small(format) ? 16 : format.bits_stored;
+    return format.bits_allocated == 16 && format.bits_stored <= 8 ? 16 : format.bits_stored;
 }
 
 bool uses_transform(const PixelFormat& format, const EncodeOptions& options) {
@@ -361,7 +359,7 @@ bool Jpeg2000Codec::can_encode(const PixelFormat& format) const {
     const bool monochrome = format.photometric == Photometric::monochrome1 ||
                             format.photometric == Photometric::monochrome2;
     if (monochrome)
-        return !signed_small(format) || format.bits_allocated == 16;
+        return !format.is_signed || format.bits_allocated == 16;
     return !format.is_signed && (format.photometric == Photometric::palette_color ||
                                  format.photometric == Photometric::rgb ||
                                  format.photometric == Photometric::ybr_full);

@@ -97,7 +97,9 @@ TEST(Jpeg2000, HeaderSaysPrecisionAndSign) {
     EXPECT_TRUE(header_of(mono(9, 9, 16, 12, true)).is_signed);
     EXPECT_FALSE(header_of(mono(9, 9, 16, 12, false)).is_signed);
     EXPECT_EQ(header_of(mono(9, 9, 8, 7, false)).precision, 7);
-    EXPECT_EQ(header_of(mono(9, 9, 16, 8, true)).precision, 16); // viewers.md item 2
+    EXPECT_EQ(header_of(mono(9, 9, 16, 9, false)).precision, 9);
+    EXPECT_EQ(header_of(mono(9, 9, 16, 8, false)).precision, 16); // GDCM: 8-bit cells otherwise
+    EXPECT_EQ(header_of(mono(9, 9, 16, 8, true)).precision, 16);  // viewers.md item 2
     EXPECT_TRUE(header_of(mono(9, 9, 16, 8, true)).is_signed);
 }
 
