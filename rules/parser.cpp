@@ -54,7 +54,7 @@ class Parser {
 
     tl::expected<Condition, ParseError> run() {
         if (cursor_.peek().kind == Token::Kind::end)
-            return fail(0, "an empty condition", a_comparison);
+            return fail(cursor_.peek().offset, "an empty condition", a_comparison);
         auto condition = read_any();
         if (condition && cursor_.peek().kind != Token::Kind::end)
             return tl::unexpected(stray("'and', 'or' or the end of the condition"));
@@ -138,7 +138,9 @@ class Parser {
             cursor_.next();
             comparison.op = prefix;
         }
-        auto error = read_subject(comparison.subject);
+        auto error = comparison.op == nullptr ? check_lone_word() : std::nullopt;
+        if (!error)
+            error = read_subject(comparison.subject);
         if (!error && comparison.op == nullptr)
             error = read_operation(comparison);
         if (error)
@@ -163,8 +165,6 @@ class Parser {
             if ((subject.context = context_key_from(token.text)))
                 return read_context(subject);
         }
-        if (auto error = check_lone_word())
-            return error;
         auto path = read_tag_path(cursor_, text_, dictionary_);
         if (!path)
             return std::move(path.error());
@@ -188,7 +188,8 @@ class Parser {
     // tag.
     [[nodiscard]] std::optional<ParseError> check_lone_word() const {
         const Token& token = cursor_.peek();
-        if (token.kind != Token::Kind::word || dictionary_.by_keyword(token.text))
+        if (token.kind != Token::Kind::word || is_reserved(token.text) ||
+            dictionary_.by_keyword(token.text))
             return std::nullopt;
         if (!did_you_mean(token).empty())
             return unexpected("a DICOM keyword, (gggg,eeee) or a context name").value();

@@ -12,7 +12,7 @@
 
 namespace dcmflow::rules {
 
-class MapDictionary final : public Dictionary {
+class MapDictionary : public Dictionary {
   public:
     [[nodiscard]] std::optional<DictionaryEntry>
     by_keyword(std::string_view keyword) const override {
