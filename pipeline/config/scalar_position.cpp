@@ -51,19 +51,25 @@ std::size_t escape_bytes(std::string_view file, std::size_t at) {
     return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
 }
 
+// A line break after a backslash, with the indentation that follows, gives nothing.
+bool is_escaped_break(std::string_view file, std::size_t at) {
+    return at + 1 < file.size() && file[at] == '\\' &&
+           (file[at + 1] == '\n' || file[at + 1] == '\r');
+}
+
 // Flow scalars: plain, '…', "…". A line break with the space around it is a run of space in the
 // value.
 std::size_t walk_flow(std::string_view file, std::size_t at, char quote, std::string_view value,
                       std::size_t target) {
     std::size_t done = 0;
-    while (done < target && at < file.size()) {
-        const char c = file[at];
-        if (quote == '"' && c == '\\' && at + 1 < file.size()) {
-            if (file[at + 1] == '\n' ||
-                file[at + 1] == '\r') { // an escaped line break gives nothing
-                at = skip_space(file, at + 1);
-                continue;
-            }
+    while (at < file.size()) {
+        if (quote == '"' && is_escaped_break(file, at)) {
+            at = skip_space(file, at + 1);
+            continue;
+        }
+        if (done >= target)
+            break;
+        if (quote == '"' && file[at] == '\\') {
             const auto bytes = escape_bytes(file, at);
             if (done + bytes > target)
                 return at;
@@ -78,7 +84,7 @@ std::size_t walk_flow(std::string_view file, std::size_t at, char quote, std::st
             at = past;
             continue;
         }
-        at += quote == '\'' && c == '\'' ? 2 : 1;
+        at += quote == '\'' && file[at] == '\'' ? 2 : 1;
         ++done;
     }
     return at;
