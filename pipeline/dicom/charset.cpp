@@ -55,6 +55,19 @@ Set by_name(std::string_view name) {
     return by_registration(rest).value_or(Set::ascii);
 }
 
+// Sets of bytes from 0x80 on; the others are reached by escapes only or are no parts of a code extension.
+bool has_high_bytes(Set set) {
+    switch (set) {
+    case Set::ascii:
+    case Set::kanji:
+    case Set::extra_kanji:
+    case Set::utf8:
+    case Set::gb18030:
+    case Set::gbk: return false;
+    default: return true;
+    }
+}
+
 const char* iconv_name(Set set) {
     switch (set) {
     case Set::latin2: return "ISO-8859-2";
@@ -161,7 +174,7 @@ void append_latin1(std::string_view bytes, std::string& out) {
 // Text with code extensions (PS3.5 6.1.2.5): G0 holds bytes below 0x80, G1 those above.
 class Iso2022 {
   public:
-    Iso2022(Set initial, std::string& out) : initial_(initial), out_(out) { reset(); }
+    Iso2022(Set initial_g1, std::string& out) : initial_g1_(initial_g1), out_(out) { reset(); }
 
     void append(std::string_view bytes) {
         std::size_t i = 0;
@@ -193,7 +206,7 @@ class Iso2022 {
     }
     void reset() {
         g0_ = Set::ascii;
-        g1_ = initial_;
+        g1_ = initial_g1_;
     }
 
     // Handles the escape sequence at the start; returns its length. Unknown ones are left out.
@@ -249,7 +262,7 @@ class Iso2022 {
         run_.clear();
     }
 
-    Set initial_;
+    Set initial_g1_;
     std::string& out_;
     Set g0_ = Set::ascii;
     Set g1_ = Set::ascii;
@@ -260,10 +273,19 @@ class Iso2022 {
 } // namespace
 
 Charset::Charset(std::string_view specific_character_set) {
-    // Further values announce escapes, which speak for themselves; writers forget to announce them.
-    initial_ = by_name(specific_character_set.substr(0, specific_character_set.find('\\')));
-    // These are G0 sets, reached by escapes only; the G1 ones (Korean, Chinese) may well begin.
-    if (initial_ == Set::kanji || initial_ == Set::extra_kanji) initial_ = Set::ascii;
+    std::size_t begin = 0;
+    for (bool first = true; begin <= specific_character_set.size(); first = false) {
+        const std::size_t end = std::min(specific_character_set.find('\\', begin), specific_character_set.size());
+        const Set set = by_name(specific_character_set.substr(begin, end - begin));
+        begin = end + 1;
+        if (first && (set == Set::utf8 || set == Set::gb18030 || set == Set::gbk)) {
+            initial_ = set; // without code extensions (PS3.3 C.12.1.1.2)
+            return;
+        }
+        // Escapes speak for themselves, announced or not. But where the first value is plain ASCII, writers forget
+        // them: high bytes can then only be meant for the first set announced that has some.
+        if (high_ == Set::ascii && has_high_bytes(set)) high_ = set;
+    }
 }
 
 std::string Charset::to_utf8(std::string_view bytes) const {
@@ -278,7 +300,7 @@ std::string Charset::to_utf8(std::string_view bytes) const {
     case Set::gb18030:
     case Set::gbk: Converter(initial_).append(bytes, out); break;
     default:
-        Iso2022(initial_, out).append(bytes);
+        Iso2022(high_, out).append(bytes);
         break;
     }
     return out;

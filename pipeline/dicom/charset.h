@@ -28,6 +28,7 @@ class Charset {
 
   private:
     Set initial_ = Set::ascii;
+    Set high_ = Set::ascii; // of bytes from 0x80 on, until an escape says otherwise
 };
 
 // VRs whose text is subject to the character set (PS3.5 6.1.2.2), UN included.
