@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -82,8 +83,11 @@ class FolderLink final : public Link {
         return result;
     }
     [[nodiscard]] SendResult error_end(const FileError& error);
+    // Removed, unmounted or no longer ours: then it is not the object's fault.
     [[nodiscard]] bool root_gone() const {
-        return ::faccessat(root_.get(), ".", W_OK | X_OK, AT_EACCESS) != 0;
+        struct stat status {};
+        return ::fstat(root_.get(), &status) != 0 || status.st_nlink == 0 ||
+               ::faccessat(root_.get(), ".", W_OK | X_OK, AT_EACCESS) != 0;
     }
 
     Descriptor root_;

@@ -54,8 +54,11 @@ Object make_object(std::size_t bytes, std::string sop_instance, std::string pati
         object.data_set.push_back(static_cast<std::byte>(pixels >> shift));
     }
     std::mt19937 random(seed);
-    for (std::size_t i = 0; i < pixels; ++i) {
-        object.data_set.push_back(static_cast<std::byte>(random()));
+    const std::size_t start = object.data_set.size();
+    object.data_set.resize(start + pixels);
+    for (std::size_t i = 0; i < pixels; ++i) { // noise, repeated for large ones
+        auto& byte = object.data_set[start + i];
+        byte = i < 65536 ? static_cast<std::byte>(random()) : object.data_set[start + i - 65521];
     }
     return object;
 }
