@@ -56,6 +56,7 @@ void check_steps(Reader& reader, const YamlNode& node) {
 
 void check_layout(Reader& reader, const YamlNode& node, const rules::Dictionary& dictionary) {
     const std::string_view text = node.text;
+    const auto before = reader.error_count();
     bool has_uid = false;
     for (std::size_t at = 0; at < text.size();) {
         if (text[at] == '}')
@@ -75,7 +76,7 @@ void check_layout(Reader& reader, const YamlNode& node, const rules::Dictionary&
         at = end + 1;
     }
     check_steps(reader, node);
-    if (!has_uid)
+    if (!has_uid && reader.error_count() == before)
         reader.error(node, "the layout has no {SOPInstanceUID}: objects would overwrite each other",
                      std::string(layout_example));
 }
