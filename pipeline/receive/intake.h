@@ -6,13 +6,16 @@
 
 #include "pipeline/dicom/dataset.h"
 #include "pipeline/dicom/instance.h"
+#include "pipeline/log.h"
 #include "pipeline/result.h"
 #include "pipeline/spool/spool.h"
 #include "rules/ruleset.h"
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,15 +40,26 @@ struct Answer {
     [[nodiscard]] std::uint16_t dimse_status() const; // PS3.4 B.2.3, reliability 2.2
 };
 
+// Objects since start: received = answered as stored, duplicate or new version; refused = A700, A900, 0110.
 struct IntakeCounters {
     std::atomic<std::uint64_t> received{0}, bytes{0}, duplicates{0}, versions{0}, refused{0}, unreadable{0};
+    std::atomic<std::uint64_t> quarantined{0}; // of the unreadable ones: kept for people to look at
+};
+
+struct IntakeLimits {
+    ScanLimits scan;
+    std::uint64_t inflated_bytes = 256ULL << 20;   // of a deflated data set; one at a time is held in memory
+    std::uint64_t admit_step = 4ULL << 20;         // the spool is asked again after so many bytes
+    std::uint64_t quarantine_files = 100;          // above these, unreadable objects are dropped (and logged)
+    std::uint64_t quarantine_bytes = 1ULL << 30;
 };
 
 class Reception;
 
 class Intake {
   public:
-    Intake(Spool& spool, std::shared_ptr<const rules::Ruleset> rules, ScanLimits limits = {});
+    // The spool and the logger must outlive it.
+    Intake(Spool& spool, std::shared_ptr<const rules::Ruleset> rules, Logger& logger, IntakeLimits limits = {});
     // Begins one object. Never fails outright: a refusal (quota) is remembered, write() then discards, and
     // finish() gives it, so that the rest of the PDVs can be drained and the association lives on.
     [[nodiscard]] std::unique_ptr<Reception> begin(const Origin& origin, std::string_view sop_class_uid,
@@ -56,11 +70,20 @@ class Intake {
     [[nodiscard]] Result<AcceptRequest> adopt(const std::string& blob, std::span<const std::byte> file) const;
 
   private:
-    friend class Reception;
+    friend class SpoolReception;
+    // Scans the bytes (inflated first where the syntax wants it), and lets `use` have the data set.
+    [[nodiscard]] tl::expected<void, ScanError> with_data_set(std::span<const std::byte> bytes,
+                                                              std::string_view transfer_syntax_uid,
+                                                              const std::function<void(const DataSet&)>& use) const;
+    void quarantine(BlobWriter& writer, const std::string& why);
+
     Spool& spool_;
-    std::shared_ptr<const rules::Ruleset> rules_;
-    ScanLimits limits_;
+    const std::shared_ptr<const rules::Ruleset> rules_;
+    Logger& logger_;
+    const IntakeLimits limits_;
     IntakeCounters counters_;
+    mutable std::mutex inflating_; // one inflated data set at a time
+    std::mutex quarantining_;
 };
 
 class Reception {
