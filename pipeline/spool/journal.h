@@ -89,13 +89,13 @@ struct DestinationSummary {
 
 // Which rows; empty fields match all. Several fields: all must match.
 struct QueueFilter {
-    std::vector<DeliveryId> ids;
-    std::string destination;
-    std::string study_instance_uid, series_instance_uid, sop_instance_uid;
-    std::string patient_id, accession_number;
-    std::optional<DeliveryState> state;
+    std::vector<DeliveryId> ids = {};
+    std::string destination = {};
+    std::string study_instance_uid = {}, series_instance_uid = {}, sop_instance_uid = {};
+    std::string patient_id = {}, accession_number = {};
+    std::optional<DeliveryState> state = {}; // given: undelivered_only does not matter
     bool undelivered_only = true;
-    bool unmatched_only = false;      // rows with no destination
+    bool unmatched_only = false;      // rows with no destination (an empty `destination` matches all)
     std::size_t limit = 0;            // 0: no limit
     DeliveryId after = 0;             // paging: ids greater than this
 };
@@ -179,10 +179,14 @@ class Journal {
                                                                     std::size_t most) const = 0;
     // Removes the rows. Fails with conflict if a delivery has become non-final meanwhile.
     [[nodiscard]] virtual Status forget(InstanceId instance) = 0;
+    // Blobs of instances that were forgotten of late (or replaced) and may still be there after a crash:
+    // at start they are removed, not adopted.
+    [[nodiscard]] virtual Result<std::vector<std::string>> forgotten() const = 0;
     virtual void mark_verified(InstanceId instance) = 0; // posted, in memory only
     // For the start-up check of rows against blobs.
     [[nodiscard]] virtual Result<std::vector<InstanceRow>> instances(InstanceId after, std::size_t most) const = 0;
-    // A row whose blob is gone or damaged: its undelivered deliveries become held with this error.
+    // A row whose blob is gone or damaged: its undelivered deliveries become held with this error. When the
+    // same bytes are accepted again, the new blob takes its place and those deliveries go on.
     [[nodiscard]] virtual Status condemn(InstanceId instance, const std::string& error) = 0;
 
     // Waits until everything posted so far is committed (tests, shutdown).
