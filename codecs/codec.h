@@ -22,11 +22,12 @@ enum class CodecStatus : std::uint8_t {
     mismatch,       // the stream's dimensions, components or precision contradict the header
     failed,         // the library reported an error that fits none of the above
 };
-[[nodiscard]] std::string_view to_string(CodecStatus status); // "ok", "dirty_bits", ... (a metric label)
+[[nodiscard]] std::string_view
+to_string(CodecStatus status); // "ok", "dirty_bits", ... (a metric label)
 
 struct EncodeOptions {
-    // Reversible colour transform for RGB where the codec has one (J2K, HTJ2K) and where readers are
-    // known to undo it; codecs without one ignore this.
+    // Reversible colour transform for RGB where the codec has one (J2K, HTJ2K) and where readers
+    // are known to undo it; codecs without one ignore this.
     bool colour_transform = true;
 };
 

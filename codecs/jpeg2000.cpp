@@ -360,9 +360,9 @@ bool Jpeg2000Codec::can_encode(const PixelFormat& format) const {
                             format.photometric == Photometric::monochrome2;
     if (monochrome)
         return !format.is_signed || format.bits_allocated == 16;
-    return !format.is_signed && (format.photometric == Photometric::palette_color ||
-                                 format.photometric == Photometric::rgb ||
-                                 format.photometric == Photometric::ybr_full);
+    return !format.is_signed &&
+           (format.photometric == Photometric::palette_color ||
+            format.photometric == Photometric::rgb || format.photometric == Photometric::ybr_full);
 }
 
 CodecStatus Jpeg2000Codec::encode(const FrameView& frame, const EncodeOptions& options,

@@ -7,8 +7,9 @@
 // * RGB of 8 bits goes through the reversible colour transform and becomes YBR_RCT. 16-bit colour
 //   stays RGB without it (item 7: clamped to 8 bits). YBR_FULL is never transformed.
 // * Precision is Bits Stored, the sign bit is Pixel Representation. Up to 8 bits stored in 16-bit
-//   cells are written at a precision of 16: GDCM 3.0.21 gives 8-bit cells back for less, and viewers
-//   turn negatives to 0 (item 2). For that reason signed 8-bit cells are not written at all.
+//   cells are written at a precision of 16: GDCM 3.0.21 gives 8-bit cells back for less, and
+//   viewers turn negatives to 0 (item 2). For that reason signed 8-bit cells are not written at
+//   all.
 #pragma once
 
 #include "codecs/codec.h"

@@ -198,8 +198,8 @@ class Parser {
             if (resolution > 0 && (across == 0 || down == 0))
                 return CodecStatus::corrupt; // T.800 A.6.1: zero only at the lowest resolution
             const unsigned reduced = levels - resolution;
-            const std::uint64_t count = ((tile_w_ >> reduced >> across) + 2) *
-                                        ((tile_h_ >> reduced >> down) + 2);
+            const std::uint64_t count =
+                ((tile_w_ >> reduced >> across) + 2) * ((tile_h_ >> reduced >> down) + 2);
             total += count;
             most = std::max(most, count);
         }
@@ -267,8 +267,8 @@ class Parser {
             --end;
         while (end >= 2 && stream_[end - 1] == std::byte{0xFF})
             --end;
-        const bool found = end >= 2 && stream_[end - 2] == std::byte{0xFF} &&
-                           stream_[end - 1] == std::byte{0xD9};
+        const bool found =
+            end >= 2 && stream_[end - 2] == std::byte{0xFF} && stream_[end - 1] == std::byte{0xD9};
         return found ? end - 2 : 0;
     }
 

@@ -22,8 +22,8 @@ struct Jpeg2000Header {
     std::span<const std::byte> codestream; // SOC … EOC: without JP2 boxes and pad bytes
 };
 
-// ok; corrupt: broken, truncated or not JPEG 2000; unsupported: legal, but lossy (9/7), Part 2 or 15,
-// subsampled, or in a form that is rare in DICOM and that OpenJPEG 2.5.0 is not trusted with.
+// ok; corrupt: broken, truncated or not JPEG 2000; unsupported: legal, but lossy (9/7), Part 2 or
+// 15, subsampled, or in a form that is rare in DICOM and that OpenJPEG 2.5.0 is not trusted with.
 [[nodiscard]] CodecStatus parse_jpeg2000(std::span<const std::byte> stream, Jpeg2000Header& header);
 
 } // namespace dcmflow::codecs

@@ -43,7 +43,9 @@ std::uint8_t precision_for(const PixelFormat& format) {
     return static_cast<std::uint8_t>(format.bits_allocated);
 }
 
-bool good(charls_jpegls_errc result) { return result == charls::jpegls_errc::success; }
+bool good(charls_jpegls_errc result) {
+    return result == charls::jpegls_errc::success;
+}
 
 CodecStatus run_encoder(std::span<const std::byte> pixels, const PixelFormat& format,
                         FrameBuffer& out) {
@@ -68,8 +70,8 @@ CodecStatus run_encoder(std::span<const std::byte> pixels, const PixelFormat& fo
         !good(charls_jpegls_encoder_set_encoding_options(encoder.get(), options)) ||
         !good(charls_jpegls_encoder_set_destination_buffer(encoder.get(), out.data(), out.size())))
         return CodecStatus::failed;
-    const charls_jpegls_errc result = charls_jpegls_encoder_encode_from_buffer(
-        encoder.get(), pixels.data(), pixels.size(), 0);
+    const charls_jpegls_errc result =
+        charls_jpegls_encoder_encode_from_buffer(encoder.get(), pixels.data(), pixels.size(), 0);
     if (result == charls::jpegls_errc::destination_buffer_too_small)
         return CodecStatus::incompressible;
     std::size_t written = 0;
@@ -86,8 +88,8 @@ CodecStatus run_decoder(std::span<const std::byte> stream, const JpegLsHeader& h
     if (!decoder)
         return CodecStatus::failed;
     charls_frame_info info{};
-    if (!good(charls_jpegls_decoder_set_source_buffer(decoder.get(), stream.data(),
-                                                      stream.size())) ||
+    if (!good(
+            charls_jpegls_decoder_set_source_buffer(decoder.get(), stream.data(), stream.size())) ||
         !good(charls_jpegls_decoder_read_header(decoder.get())) ||
         !good(charls_jpegls_decoder_get_frame_info(decoder.get(), &info)))
         return CodecStatus::corrupt;
@@ -105,8 +107,7 @@ CodecStatus run_decoder(std::span<const std::byte> stream, const JpegLsHeader& h
 CodecStatus decode_with_retry(std::span<const std::byte> stream, const JpegLsHeader& header,
                               std::span<std::byte> out) {
     const CodecStatus status = run_decoder(stream, header, out);
-    if (status == CodecStatus::ok || stream.size() < 3 ||
-        stream[stream.size() - 3] != std::byte{0})
+    if (status == CodecStatus::ok || stream.size() < 3 || stream[stream.size() - 3] != std::byte{0})
         return status;
     FrameBuffer shorter(stream.begin(), stream.end() - 3);
     shorter.insert(shorter.end(), stream.end() - 2, stream.end());

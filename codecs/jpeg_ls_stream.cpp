@@ -48,7 +48,8 @@ class Parser {
         if (reader_.u8() != 0xFF)
             reader_.seek(stream_.size() + 1); // not a marker: fails
         std::uint8_t code = 0xFF;
-        while (code == 0xFF && !reader_.failed()) // FF fill bytes may precede a marker (T.81 B.1.1.2)
+        while (code == 0xFF &&
+               !reader_.failed()) // FF fill bytes may precede a marker (T.81 B.1.1.2)
             code = reader_.u8();
         return code;
     }
@@ -159,7 +160,8 @@ class Parser {
         return skip_entropy_coded();
     }
 
-    // To the next marker: after FF, coded data has a zero bit (T.87 A.1), so FF80 … FFFF are markers.
+    // To the next marker: after FF, coded data has a zero bit (T.87 A.1), so FF80 … FFFF are
+    // markers.
     CodecStatus skip_entropy_coded() {
         std::size_t at = reader_.position();
         while (true) {

@@ -133,7 +133,9 @@ void swap_bytes_32(std::span<std::byte> bytes) {
         store(bytes.data() + i, __builtin_bswap32(load<std::uint32_t>(bytes.data() + i)));
 }
 
-void sign_extend_8(std::span<std::byte> bytes, unsigned bits) { extend<std::uint8_t>(bytes, bits); }
+void sign_extend_8(std::span<std::byte> bytes, unsigned bits) {
+    extend<std::uint8_t>(bytes, bits);
+}
 
 void sign_extend_16(std::span<std::byte> bytes, unsigned bits) {
     extend<std::uint16_t>(bytes, bits);

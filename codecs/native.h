@@ -18,7 +18,8 @@ namespace dcmflow::codecs {
 [[nodiscard]] bool unused_bits_clean(const FrameView& frame);
 
 // Colour by plane (RRR…GGG…BBB…) to colour by pixel (RGBRGB…) and back; `out` is another buffer of
-// the same size. Samples of 8 to 64 bits; one sample per pixel is a copy. Not for subsampled colour.
+// the same size. Samples of 8 to 64 bits; one sample per pixel is a copy. Not for subsampled
+// colour.
 void interleave(std::span<const std::byte> planes, const PixelFormat& format,
                 std::span<std::byte> out);
 void deinterleave(std::span<const std::byte> pixels, const PixelFormat& format,

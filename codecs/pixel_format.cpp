@@ -98,6 +98,8 @@ std::uint64_t PixelFormat::frame_bits() const {
     return pixels * samples * bits_allocated; // at most 2^32 * 4 * 64: no overflow
 }
 
-std::uint64_t PixelFormat::frame_bytes() const { return (frame_bits() + 7) / 8; }
+std::uint64_t PixelFormat::frame_bytes() const {
+    return (frame_bits() + 7) / 8;
+}
 
 } // namespace dcmflow::codecs

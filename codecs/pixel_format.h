@@ -26,18 +26,19 @@ enum class Photometric : std::uint8_t {
 };
 
 [[nodiscard]] std::string_view to_string(Photometric photometric); // "MONOCHROME2", ...
-[[nodiscard]] Photometric photometric_from(std::string_view text); // trimmed text; `other` if unknown
+[[nodiscard]] Photometric
+photometric_from(std::string_view text); // trimmed text; `other` if unknown
 
 struct PixelFormat {
-    std::uint32_t rows = 0;          // 1 … 65535 (0028,0010)
-    std::uint32_t columns = 0;       // 1 … 65535 (0028,0011)
-    std::uint16_t samples = 1;       // 1, 3 or 4 (0028,0002)
+    std::uint32_t rows = 0;           // 1 … 65535 (0028,0010)
+    std::uint32_t columns = 0;        // 1 … 65535 (0028,0011)
+    std::uint16_t samples = 1;        // 1, 3 or 4 (0028,0002)
     std::uint16_t bits_allocated = 8; // 1, 8, 16, 32, 64 (0028,0100)
-    std::uint16_t bits_stored = 8;   // 1 … bits_allocated (0028,0101)
-    std::uint16_t high_bit = 7;      // bits_stored-1 … bits_allocated-1 (0028,0102)
-    bool is_signed = false;          // Pixel Representation (0028,0103)
+    std::uint16_t bits_stored = 8;    // 1 … bits_allocated (0028,0101)
+    std::uint16_t high_bit = 7;       // bits_stored-1 … bits_allocated-1 (0028,0102)
+    bool is_signed = false;           // Pixel Representation (0028,0103)
     Photometric photometric = Photometric::monochrome2;
-    bool planar = false;             // Planar Configuration (0028,0006) = 1: colour by plane
+    bool planar = false; // Planar Configuration (0028,0006) = 1: colour by plane
 
     // The empty string if the fields are consistent, else what is wrong, for a log line.
     [[nodiscard]] std::string problem() const;

@@ -127,7 +127,9 @@ constexpr std::array table{
 
 } // namespace
 
-std::span<const TransferSyntax> transfer_syntaxes() { return table; }
+std::span<const TransferSyntax> transfer_syntaxes() {
+    return table;
+}
 
 const TransferSyntax* find_by_uid(std::string_view uid) {
     for (const TransferSyntax& syntax : table)

@@ -9,16 +9,16 @@
 namespace dcmflow::codecs {
 
 struct TransferSyntax {
-    std::string_view uid;         // "1.2.840.10008.1.2.4.80"
-    std::string_view name;        // as in the config: "jpeg-ls"; never empty
-    std::string_view title;       // "JPEG-LS Lossless"
-    bool encapsulated = false;    // Pixel Data in fragments (PS3.5 A.4)
+    std::string_view uid;      // "1.2.840.10008.1.2.4.80"
+    std::string_view name;     // as in the config: "jpeg-ls"; never empty
+    std::string_view title;    // "JPEG-LS Lossless"
+    bool encapsulated = false; // Pixel Data in fragments (PS3.5 A.4)
     bool implicit_vr = false;
     bool big_endian = false;
-    bool deflated = false;        // the whole data set (PS3.5 A.5)
-    bool lossless = true;         // false: may carry lossy pixels
-    bool can_read = false;        // we decode it
-    bool can_write = false;       // we encode it; the config accepts it in a ladder
+    bool deflated = false;  // the whole data set (PS3.5 A.5)
+    bool lossless = true;   // false: may carry lossy pixels
+    bool can_read = false;  // we decode it
+    bool can_write = false; // we encode it; the config accepts it in a ladder
 };
 
 [[nodiscard]] std::span<const TransferSyntax> transfer_syntaxes();

@@ -34,8 +34,8 @@ inline constexpr std::array contents{Content::flat, Content::gradient, Content::
 struct Size {
     std::uint32_t rows, columns;
 };
-inline constexpr std::array sizes{Size{1, 1},  Size{1, 7},   Size{7, 1},
-                                  Size{3, 5},  Size{64, 64}, Size{513, 257}};
+inline constexpr std::array sizes{Size{1, 1}, Size{1, 7},   Size{7, 1},
+                                  Size{3, 5}, Size{64, 64}, Size{513, 257}};
 
 inline PixelFormat mono(std::uint32_t rows, std::uint32_t columns, unsigned allocated,
                         unsigned stored, bool is_signed) {
@@ -50,7 +50,8 @@ inline PixelFormat mono(std::uint32_t rows, std::uint32_t columns, unsigned allo
 }
 
 inline PixelFormat colour(std::uint32_t rows, std::uint32_t columns, unsigned allocated,
-                          unsigned stored, bool planar, Photometric photometric = Photometric::rgb) {
+                          unsigned stored, bool planar,
+                          Photometric photometric = Photometric::rgb) {
     PixelFormat format = mono(rows, columns, allocated, stored, false);
     format.samples = 3;
     format.photometric = photometric;
@@ -72,8 +73,8 @@ inline std::uint64_t sample_at(Content content, std::uint64_t x, std::uint64_t y
     case Content::extremes:
         return (random.next() & 1) != 0 ? top : 0;
     case Content::smooth:
-        return std::min<std::uint64_t>(top, (x * y / 16 + channel * 5) % (top + 1) / 2 +
-                                                top / 4 + random.below(top / 16 + 1));
+        return std::min<std::uint64_t>(top, (x * y / 16 + channel * 5) % (top + 1) / 2 + top / 4 +
+                                                random.below(top / 16 + 1));
     }
     return 0;
 }

@@ -48,8 +48,7 @@ FrameBuffer mutate(FrameBuffer stream, Random& random) {
         break;
     default: // flipped bits anywhere
         for (std::uint64_t n = 1 + random.below(8); n > 0; --n)
-            stream[random.below(stream.size())] ^=
-                static_cast<std::byte>(1U << random.below(8));
+            stream[random.below(stream.size())] ^= static_cast<std::byte>(1U << random.below(8));
     }
     return stream;
 }
@@ -80,8 +79,8 @@ void run_child(const std::vector<Seed>& seeds, std::uint32_t count, Tally& tally
 
 // Deaths among `count` mutations.
 unsigned survive(const std::vector<Seed>& seeds, std::uint32_t count, std::string_view name) {
-    void* shared = mmap(nullptr, sizeof(Tally), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* shared =
+        mmap(nullptr, sizeof(Tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     EXPECT_NE(shared, MAP_FAILED);
     auto& tally = *new (shared) Tally{};
     unsigned deaths = 0;

@@ -205,8 +205,8 @@ TEST_F(Jpeg2000Foreign, Jp2BoxesAreUnwrapped) { // codecs.md §4 row 32
         bytes.insert(bytes.end(), content.begin(), content.end());
         return bytes;
     };
-    FrameBuffer file = box("jP  ", FrameBuffer{std::byte{0x0D}, std::byte{0x0A}, std::byte{0x87},
-                                               std::byte{0x0A}});
+    FrameBuffer file = box(
+        "jP  ", FrameBuffer{std::byte{0x0D}, std::byte{0x0A}, std::byte{0x87}, std::byte{0x0A}});
     for (const FrameBuffer& part : {box("ftyp", FrameBuffer(12)), box("jp2c", stream)})
         file.insert(file.end(), part.begin(), part.end());
     ASSERT_EQ(decode(file), CodecStatus::ok);

@@ -174,10 +174,9 @@ TEST(JpegLs, AllInterleavesDecodeToColourByPixel) {
         FrameBuffer decoded;
         using charls::interleave_mode;
         const int depth = static_cast<int>(bits);
-        for (const auto& stream :
-             {charls_encode(planes, format, depth, interleave_mode::none),
-              charls_encode(pixels, format, depth, interleave_mode::line),
-              charls_encode(pixels, format, depth, interleave_mode::sample)}) {
+        for (const auto& stream : {charls_encode(planes, format, depth, interleave_mode::none),
+                                   charls_encode(pixels, format, depth, interleave_mode::line),
+                                   charls_encode(pixels, format, depth, interleave_mode::sample)}) {
             ASSERT_EQ(codec.decode(stream, format, decoded), CodecStatus::ok);
             EXPECT_TRUE(decoded == pixels);
         }
@@ -270,8 +269,8 @@ TEST_F(JpegLsForeign, NearLosslessIsNotRead) {
 }
 
 TEST_F(JpegLsForeign, OversizeDimensionSegmentNeverReachesCharls) { // GHSA-mqrg-gfc8-73ff
-    const std::array<unsigned char, 13> lse{0xFF, 0xF8, 0, 11, 4, 3, 0xFF, 0xFF, 0xFF, 0xFF,
-                                            0xFF, 0xFF, 0};
+    const std::array<unsigned char, 13> lse{0xFF, 0xF8, 0,    11,   4,    3, 0xFF,
+                                            0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0};
     FrameBuffer attack = stream;
     const auto* bytes = reinterpret_cast<const std::byte*>(lse.data());
     attack.insert(attack.begin() + 2, bytes, bytes + lse.size());

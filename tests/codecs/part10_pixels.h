@@ -62,7 +62,8 @@ class Part10Reader {
         format.is_signed = number(0x0103) != 0;
         format.planar = format.samples > 1 && number(0x0006) == 1;
         format.photometric = photometric_from(text(0x0004));
-        object_.frames = text(0x0008).empty() ? 1U : static_cast<std::uint32_t>(std::stoul(text(0x0008)));
+        object_.frames =
+            text(0x0008).empty() ? 1U : static_cast<std::uint32_t>(std::stoul(text(0x0008)));
         return object_;
     }
 

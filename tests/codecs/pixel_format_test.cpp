@@ -55,9 +55,8 @@ TEST(PixelFormat, FrameSizes) {
 }
 
 TEST(PixelFormat, PhotometricNamesGoBothWays) {
-    for (const char* name :
-         {"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422",
-          "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"})
+    for (const char* name : {"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL",
+                             "YBR_FULL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"})
         EXPECT_EQ(to_string(photometric_from(name)), name);
     EXPECT_EQ(photometric_from("CMYK"), Photometric::other);
     EXPECT_EQ(to_string(Photometric::other), "OTHER");
