@@ -4,7 +4,7 @@
 #include <array>
 #include <fmt/format.h>
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 namespace {
 
@@ -332,4 +332,4 @@ void Association::release() {
     }
 }
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 struct AssociationError {
     bool permanent = false;
@@ -96,4 +96,4 @@ class Association {
     bool response_complete_ = false;
 };
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

@@ -13,7 +13,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 namespace {
 
@@ -283,4 +283,4 @@ void ClientSocket::abort() {
     ::shutdown(descriptor_, SHUT_RDWR);
 }
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

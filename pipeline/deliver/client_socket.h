@@ -21,7 +21,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
@@ -83,4 +83,4 @@ class ClientSocket {
     std::atomic<bool> aborted_{false};
 };
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

@@ -10,6 +10,8 @@
 
 namespace dcmflow {
 
+using namespace deliver;
+
 namespace {
 
 using Clock = std::chrono::steady_clock;

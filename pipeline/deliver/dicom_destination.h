@@ -28,7 +28,7 @@ class DicomDestination final : public Destination {
 
   private:
     [[nodiscard]] std::string label() const; // "archive (ARCHIVE@10.0.0.5:104)"
-    [[nodiscard]] AssociationLimits limits() const;
+    [[nodiscard]] deliver::AssociationLimits limits() const;
 
     std::string name_;
     DicomTarget target_;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 namespace {
 
@@ -134,4 +134,4 @@ Result<DimseResponse> parse_response(std::span<const std::byte> command_set) {
     return response;
 }
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 inline constexpr std::string_view verification_sop_class = "1.2.840.10008.1.1";
 
@@ -36,4 +36,4 @@ struct DimseResponse {
 };
 [[nodiscard]] Result<DimseResponse> parse_response(std::span<const std::byte> command_set);
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

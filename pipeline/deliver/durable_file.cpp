@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 namespace {
 
@@ -238,4 +238,4 @@ FileResult<Created> create_file(int folder, const std::string& name, const std::
     return Created::created;
 }
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 class Descriptor {
   public:
@@ -55,4 +55,4 @@ enum class Created {
                                               std::span<const std::span<const std::byte>> pieces,
                                               const std::atomic<bool>& stop);
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

@@ -17,6 +17,8 @@
 
 namespace dcmflow {
 
+using namespace deliver;
+
 namespace {
 
 using Clock = std::chrono::steady_clock;

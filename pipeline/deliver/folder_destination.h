@@ -32,7 +32,7 @@ class FolderDestination final : public Destination {
 
     std::string name_;
     std::filesystem::path root_;
-    Result<FolderLayout> layout_;
+    Result<deliver::FolderLayout> layout_;
 };
 
 } // namespace dcmflow

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <optional>
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 namespace {
 
@@ -152,4 +152,4 @@ std::vector<std::string> FolderLayout::path_of(const Parcel& parcel) const {
     return path;
 }
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

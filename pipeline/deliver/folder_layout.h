@@ -15,7 +15,7 @@
 #include <variant>
 #include <vector>
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 class FolderLayout {
   public:
@@ -39,4 +39,4 @@ class FolderLayout {
     std::vector<std::vector<Piece>> components_;
 };
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

@@ -1,6 +1,6 @@
 #include "pipeline/deliver/presentation_contexts.h"
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 PresentationContexts PresentationContexts::propose(std::span<const Need> needs) {
     PresentationContexts proposed;
@@ -64,4 +64,4 @@ std::optional<std::uint8_t> PresentationContexts::accepted(std::string_view sop_
     return std::nullopt;
 }
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

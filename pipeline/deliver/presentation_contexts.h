@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 inline constexpr std::size_t max_presentation_contexts = 128;
 
@@ -53,4 +53,4 @@ class PresentationContexts {
     std::vector<PresentationContext> contexts_;
 };
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

@@ -4,7 +4,7 @@
 
 #include "dcmtk/dcmdata/dcuid.h"
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 std::string sop_class_name(std::string_view uid) {
     const std::string text(uid);
@@ -27,4 +27,4 @@ std::string sop_class_name(std::string_view uid) {
     return name;
 }
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 // "CT Image Storage"; the UID itself if DCMTK does not know it.
 [[nodiscard]] std::string sop_class_name(std::string_view uid);
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

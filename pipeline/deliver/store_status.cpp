@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <string>
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 namespace {
 
@@ -66,4 +66,4 @@ SendResult store_result(std::uint16_t status, std::string_view comment) {
     return result;
 }
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <string_view>
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 // `comment` is the peer's Error Comment, already cleaned; may be empty.
 [[nodiscard]] SendResult store_result(std::uint16_t status, std::string_view comment);
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 namespace {
 
@@ -248,4 +248,4 @@ std::array<std::byte, 10> make_abort() {
     return make_short_pdu(PduType::abort);
 }
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

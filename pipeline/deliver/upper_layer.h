@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-namespace dcmflow {
+namespace dcmflow::deliver {
 
 enum class PduType : std::uint8_t {
     associate_rq = 1,
@@ -72,4 +72,4 @@ struct Pdv {
 [[nodiscard]] std::array<std::byte, 10> make_release_rp();
 [[nodiscard]] std::array<std::byte, 10> make_abort(); // service user
 
-} // namespace dcmflow
+} // namespace dcmflow::deliver

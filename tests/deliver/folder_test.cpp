@@ -17,6 +17,7 @@ namespace dcmflow::testing {
 namespace {
 
 namespace fs = std::filesystem;
+using deliver::FolderLayout;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
