@@ -90,6 +90,6 @@ INSTANTIATE_TEST_SUITE_P(
             return SqliteJournal::open({.file = folder / "journal.sqlite", .clock = [&clock] { return clock.now.load(); }})
                 .map([](std::unique_ptr<SqliteJournal> journal) -> std::unique_ptr<Journal> { return journal; });
         }}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& suite) { return suite.param.name; });
 
 } // namespace dcmflow::spool_test
