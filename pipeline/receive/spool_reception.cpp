@@ -3,8 +3,10 @@
 #include "pipeline/dicom/attributes.h"
 #include "pipeline/dicom/part10.h"
 
+#include <array>
 #include <exception>
 #include <new>
+#include <string_view>
 #include <utility>
 
 namespace dcmflow {
@@ -20,6 +22,23 @@ Answer answer_to(const Error& error) {
     case ErrorCode::stopped: return {Verdict::out_of_resources, {}, error.text};
     default: return {Verdict::internal, {}, error.text};
     }
+}
+
+// What identify() found wrong, without quoting what stands there: it may be anything, a name included.
+ScanError bad_uid_of(const DataSet& elements) {
+    constexpr std::array<std::pair<std::uint32_t, std::string_view>, 4> uids{{
+        {0x00080016, "SOP Class UID"},
+        {0x00080018, "SOP Instance UID"},
+        {0x0020000D, "Study Instance UID"},
+        {0x0020000E, "Series Instance UID"},
+    }};
+    for (const auto& [tag, name] : uids) {
+        const auto uid = elements.text(static_cast<std::uint16_t>(tag >> 16), static_cast<std::uint16_t>(tag));
+        const bool required = tag >> 16 == 0x0008;
+        if ((required || !uid.empty()) && !is_valid_uid(uid))
+            return {ScanFault::bad_uid, 0, std::string(name) + " is missing or no UID"};
+    }
+    return {ScanFault::bad_uid, 0, "a UID is missing or none"};
 }
 
 } // namespace
@@ -113,7 +132,7 @@ std::optional<Answer> SpoolReception::examine(std::span<const std::byte> data_se
     const auto scanned = intake_.with_data_set(data_set, transfer_syntax_uid_, [&](const DataSet& elements) {
         auto instance = identify(elements, transfer_syntax_uid_);
         if (!instance) {
-            fault = ScanError{ScanFault::bad_uid, 0, "SOP Class UID or SOP Instance UID is missing or no UID"};
+            fault = bad_uid_of(elements);
             return;
         }
         if (!sop_class_uid_.empty() && instance->sop_class_uid != sop_class_uid_)
