@@ -24,6 +24,9 @@ class Author {
     explicit Author(unsigned seed) : random_(seed) {}
 
     int pick(int count) { return static_cast<int>(random_() % static_cast<unsigned>(count)); }
+    template <std::size_t N> std::string one_of(const char* const (&choices)[N]) {
+        return choices[random_() % N];
+    }
 
     Object object() {
         Object made;
@@ -48,12 +51,14 @@ class Author {
             return {"not (" + inner.text + ")", [=](const Object& o) { return !inner.means(o); }};
         }
         case 1: {
-            const auto [a, b] = std::pair(sentence(depth - 1), sentence(depth - 1));
+            const auto a = sentence(depth - 1);
+            const auto b = sentence(depth - 1);
             return {"(" + a.text + ") and (" + b.text + ")",
                     [=](const Object& o) { return a.means(o) && b.means(o); }};
         }
         case 2: {
-            const auto [a, b] = std::pair(sentence(depth - 1), sentence(depth - 1));
+            const auto a = sentence(depth - 1);
+            const auto b = sentence(depth - 1);
             return {"(" + a.text + ") or (" + b.text + ")",
                     [=](const Object& o) { return a.means(o) || b.means(o); }};
         }
@@ -93,7 +98,7 @@ class Author {
                : op == ">"  ? a > b
                             : a >= b;
     }
-    std::string order() { return std::vector<std::string>{"==", "<", "<=", ">", ">="}[pick(5)]; }
+    std::string order() { return one_of({"==", "<", "<=", ">", ">="}); }
 
     Sentence text_comparison() {
         const auto op = order();
@@ -109,8 +114,7 @@ class Author {
     Sentence number_comparison() {
         const auto op = order();
         const int value = pick(5);
-        return {"Rows " + op + " " + std::to_string(value) +
-                    std::vector<std::string>{"", ".0", "e0"}[pick(3)],
+        return {"Rows " + op + " " + std::to_string(value) + one_of({"", ".0", "e0"}),
                 [=](const Object& o) { return o.rows && compare(op, *o.rows, value); }};
     }
 
