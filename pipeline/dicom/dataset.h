@@ -31,7 +31,7 @@ struct ScanLimits {
 enum class ScanFault : std::uint8_t {
     truncated = 0x01,      // ends inside an element
     bad_length = 0x02,     // a length that cannot be: odd 0xFFFFFFFF, past its container
-    bad_vr = 0x03,         // not a VR, in an explicit syntax
+    bad_vr = 0x03,         // not a VR, in an explicit syntax, and what follows cannot be walked
     too_deep = 0x04,
     too_many_elements = 0x05,
     element_too_large = 0x06,

@@ -112,7 +112,17 @@ template <class Sink> class Walker {
     }
     [[nodiscard]] std::uint32_t depth() const { return sequences_; }
 
+    // Garbage for a VR passes as long as the walk succeeds; if it does not, that is where it went wrong: another
+    // syntax than the one announced, most likely.
     bool fail(ScanFault fault, std::uint64_t offset, std::string text) {
+        if (bad_vr_) {
+            const ElementRef& element = *bad_vr_;
+            fault = ScanFault::bad_vr;
+            offset = element.header_offset;
+            text = fmt::format("({:04X},{:04X}) at byte {}: the bytes {:02X} {:02X} are not a VR, and then {}",
+                               element.group, element.element, offset, static_cast<unsigned char>(element.vr[0]),
+                               static_cast<unsigned char>(element.vr[1]), text);
+        }
         error_ = {fault, offset, std::move(text)};
         return false;
     }
@@ -183,18 +193,12 @@ template <class Sink> class Walker {
         } else {
             std::memcpy(element.vr, bytes_.data() + pos_ + 4, 2);
             if (has_short_length(element)) {
-                length = u16(pos_ + 6, big);
-            } else {
-                if (bad_vr_) return false;
-                if (left < 12) return fail(past_end(), element, "ends inside its length");
-                length = u32(pos_ + 8, big);
-                element.value_offset = pos_ + 12;
-            }
-            if (bad_vr_) return false;
-            if (element.value_offset == pos_ + 8) {
-                element.value_length = length;
+                element.value_length = u16(pos_ + 6, big);
                 return true;
             }
+            if (left < 12) return fail(past_end(), element, "ends inside its length");
+            length = u32(pos_ + 8, big);
+            element.value_offset = pos_ + 12;
         }
         element.undefined_length = length == undefined;
         element.value_length = element.undefined_length ? 0 : length;
@@ -207,13 +211,7 @@ template <class Sink> class Walker {
         if (is_upper(a) && is_upper(b)) {
             return vr_kinds[static_cast<std::size_t>((a - 'A') * 26 + (b - 'A'))] == VrKind::short_length;
         }
-        const bool zeros = a == 0 && b == 0;
-        if (!zeros && (!is_printable(a) || !is_printable(b))) {
-            bad_vr_ = true;
-            fail(ScanFault::bad_vr, element,
-                 fmt::format("the bytes {:02X} {:02X} are not a VR", static_cast<unsigned char>(a),
-                             static_cast<unsigned char>(b)));
-        }
+        if (!bad_vr_ && !(a == 0 && b == 0) && (!is_printable(a) || !is_printable(b))) bad_vr_ = element;
         return true;
     }
 
@@ -408,7 +406,7 @@ template <class Sink> class Walker {
     std::uint32_t sequences_ = 0;
     bool single_ = false;
     bool done_ = false;
-    bool bad_vr_ = false;
+    std::optional<ElementRef> bad_vr_; // the first element whose VR is no text at all
     std::vector<Level> levels_;
     std::vector<Outer> outer_; // what push() put aside
     ScanError error_;

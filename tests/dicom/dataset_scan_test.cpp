@@ -102,7 +102,7 @@ TEST(Scan, LengthFieldsByVr) {
 
 TEST(Scan, VrsOfOldWritersHaveShortLengths) {
     for (const std::string_view vr : {std::string_view("??"), std::string_view("  "), std::string_view("\0\0", 2),
-                                      std::string_view("ox"), std::string_view("- ")}) {
+                                      std::string_view("ox"), std::string_view("- "), std::string_view("\x01\xFF")}) {
         DataSetBytes bytes;
         bytes.u16(9).u16(0x1001).raw(vr).u16(3).raw("abc").element(0x00091002, "UL", "wxyz");
         const auto data_set = bytes.scan();
