@@ -38,7 +38,7 @@ bool is_monochrome(Photometric photometric) {
 }
 
 std::uint8_t precision_for(const PixelFormat& format) {
-    if (format.bits_allocated == 16 && format.bits_stored > 8)
+    if (format.bits_allocated == 16 && format.bits_stored > 8 && !format.is_signed)
         return static_cast<std::uint8_t>(format.bits_stored);
     return static_cast<std::uint8_t>(format.bits_allocated);
 }
@@ -224,7 +224,7 @@ CodecStatus JpegLsCodec::encode(const FrameView& frame, const EncodeOptions& /*o
             interleave(frame.bytes, format, by_pixel);
             pixels = by_pixel;
         }
-        // Signed samples go in as they are: CharLS codes the low `precision` bits of each.
+        // Signed samples go in as whole cells, their sign extended: T.87 knows no sign.
         return run_encoder(pixels, format, out);
     } catch (const std::bad_alloc&) {
         return CodecStatus::failed;

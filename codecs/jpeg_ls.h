@@ -3,11 +3,14 @@
 // Const, re-entrant, any thread; scratch memory is per thread. Never throws, and never lets CharLS
 // see a stream whose header contradicts the data set's.
 //
-// Precision of what we write (codecs.md §4 rows 8, 12, 13; each proven with GDCM and DCMTK):
+// Precision of what we write (codecs.md §4 rows 8, 12, 13; tests/codecs/peer_readers_test.cpp):
 // * Bits Allocated 8: 8. Streams of 6 or 7 bits are valid but GDCM misreads them.
-// * Bits Allocated 16, Bits Stored 9 to 16: Bits Stored, the smallest result.
+// * Bits Allocated 16, unsigned, Bits Stored 9 to 16: Bits Stored, the smallest result.
+// * Bits Allocated 16, signed: 16. JPEG-LS knows no sign; at less than 16 the reader has to extend
+//   it, which neither GDCM 3.0.21 nor DCMTK 3.6.7 does: negative values would become positive.
 // * Bits Allocated 16, Bits Stored up to 8: 16. DCMTK rejects and GDCM garbles a precision of 8 or
-//   less in 16-bit cells; at 16 the whole cell is coded, so every reader gets the same bytes.
+//   less in 16-bit cells. At 16 the whole cell is coded, so every reader gets the same bytes.
+// We read both: precision of Bits Stored, the sign extended, and of Bits Allocated, as it is.
 #pragma once
 
 #include "codecs/codec.h"

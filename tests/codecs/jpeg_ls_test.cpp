@@ -88,7 +88,8 @@ TEST(JpegLs, PrecisionIsWhatGdcmAndDcmtkRead) {
     EXPECT_EQ(precision(16, 8, false), 16U);
     EXPECT_EQ(precision(16, 5, true), 16U);
     EXPECT_EQ(precision(16, 9, false), 9U);
-    EXPECT_EQ(precision(16, 12, true), 12U);
+    EXPECT_EQ(precision(16, 12, false), 12U);
+    EXPECT_EQ(precision(16, 12, true), 16U);
     EXPECT_EQ(precision(16, 16, true), 16U);
 }
 
@@ -190,6 +191,19 @@ TEST(JpegLs, WholeCellPrecisionOfGdcmAndDcmtkIsRead) {
         FrameBuffer frame = make_frame(format, Content::smooth), decoded;
         frame.back() ^= std::byte{0x40}; // an overlay bit: coded, so it must come back
         const auto stream = charls_encode(frame, format, 16, charls::interleave_mode::none);
+        ASSERT_EQ(codec.decode(stream, format, decoded), CodecStatus::ok);
+        EXPECT_TRUE(decoded == frame);
+    }
+}
+
+TEST(JpegLs, SignIsRestoredInStreamsOfBitsStored) {
+    const JpegLsCodec codec;
+    for (const unsigned stored : {9U, 12U, 15U}) {
+        const PixelFormat format = mono(40, 40, 16, stored, true);
+        const FrameBuffer frame = make_frame(format, Content::noise);
+        const auto stream = charls_encode(frame, format, static_cast<int>(stored),
+                                          charls::interleave_mode::none);
+        FrameBuffer decoded;
         ASSERT_EQ(codec.decode(stream, format, decoded), CodecStatus::ok);
         EXPECT_TRUE(decoded == frame);
     }
