@@ -93,11 +93,16 @@ inline Bytes judge_jpeg2000(std::span<const std::byte> stream, const codecs::Pix
     const auto image = codecs::test::opj_raw_decode({stream.begin(), stream.end()});
     if (image.components.size() != format.samples)
         throw std::runtime_error("JPEG 2000 stream of another shape");
+    // Some writers' codestreams say unsigned where the header says signed: the header is right about the bits.
+    const std::uint32_t sign = 1U << (format.bits_stored - 1);
     Bytes out;
     for (std::size_t i = 0; i < image.components[0].size(); ++i)
-        for (const auto& component : image.components)
+        for (const auto& component : image.components) {
+            auto value = static_cast<std::uint32_t>(component.at(i)) & (2 * sign - 1);
+            value = format.is_signed ? (value ^ sign) - sign : value;
             for (std::size_t b = 0; b < format.bytes_per_sample(); ++b)
-                out.push_back(static_cast<std::uint8_t>(component.at(i) >> (8 * b)));
+                out.push_back(static_cast<std::uint8_t>(value >> (8 * b)));
+        }
     return out;
 }
 
