@@ -126,6 +126,9 @@ TEST(Comparison, DateTimes) {
     expect_order("AcquisitionDateTime", "20191231233000-0100", "2020-01-01T00:30Z", 0);
     expect_order("AcquisitionDateTime", "20200301000000+0100", "2020-02-29T23:00Z", 0);
     expect_order("AcquisitionDateTime", "20200517120000+0200", "2020-05-17T12:00:00+01:00", -1);
+    expect_order("AcquisitionDateTime", "20200517120000+0200", "2020-05-17T11:00:00+01:00", 0);
+    expect_order("AcquisitionDateTime", "20191231230000Z", "2020-01-01T00:30:00+01:30", 0);
+    expect_order("AcquisitionDateTime", "20191231233000Z", "2020-01-01+0100", 0);
     expect_order("AcquisitionDateTime", "20200517120000", "2020-05-17T12:00:00+01:00",
                  0); // as it stands
     expect_order("AcquisitionDateTime", "20200517120000+0200", "2020-05-17T12:00:00", 0);

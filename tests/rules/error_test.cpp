@@ -210,6 +210,9 @@ TEST(Errors, Characters) {
     expect_error("Modality¦\u00A0== CT", "typographic character", "a plain quote or space");
     expect_error("Modality == C¦\xFFT", "not UTF-8", "UTF-8");
     expect_error("Modality == \"C¦\xC3\"", "not UTF-8", "UTF-8");
+    for (const std::string bad : {"\xED\xA0\x80", "\xC0\xAF", "\xE0\x80\xAF", "\xF0\x80\x80\xAF",
+                                  "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\x80", "\xE2\x82"})
+        expect_error("Modality == A¦" + bad, "not UTF-8", "UTF-8");
     // The first mistake in the text is the one that is told.
     expect_error("¦Modalty == \"CT", "unknown tag", "");
 }

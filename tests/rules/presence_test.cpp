@@ -38,6 +38,13 @@ TEST(Presence, AnEmptyTagIsOneEmptyText) {
     EXPECT_TRUE(holds("Rows ~ '^$'", {{"Rows", ""}}));
 }
 
+TEST(Presence, WhatCannotBeReadIsNotEmpty) {
+    // Unknown, binary or a private sequence: present, without values that rules could see.
+    for (const std::string text : {"(0029,1010) == ''", "(0029,1010) ~ ''", "(0029,1010) < 1"})
+        EXPECT_FALSE(holds(text, {{"(0029,1010)", ""}})) << text;
+    EXPECT_TRUE(holds("exists (0029,1010)", {{"(0029,1010)", ""}}));
+}
+
 TEST(Presence, ContextFactsMayBeAbsent) {
     EXPECT_TRUE(holds("missing calling_aet", {{"calling_aet", ""}}));
     EXPECT_TRUE(holds("exists calling_aet", {{"calling_aet", "X"}}));
