@@ -13,7 +13,8 @@ namespace {
 template <class T> T read(std::span<const std::byte> bytes, std::size_t offset, bool big_endian) {
     std::array<std::byte, sizeof(T)> raw{};
     std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), sizeof(T), raw.begin());
-    if (big_endian) std::reverse(raw.begin(), raw.end());
+    if (big_endian)
+        std::reverse(raw.begin(), raw.end());
     T value{};
     std::memcpy(&value, raw.data(), sizeof(T));
     return value;
@@ -42,8 +43,9 @@ std::vector<std::string> tags(std::span<const std::byte> bytes, bool big_endian)
 
 bool looks_like_text(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) {
-        return static_cast<unsigned char>(c) >= 0x20 ? c != 0x7F
-                                                     : c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == 0x1B;
+        return static_cast<unsigned char>(c) >= 0x20
+                   ? c != 0x7F
+                   : c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == 0x1B;
     });
 }
 
@@ -60,22 +62,34 @@ std::vector<std::string> split(std::string_view text) {
 
 } // namespace
 
-std::vector<std::string> decode_values(std::string_view vr, std::span<const std::byte> bytes, bool big_endian,
-                                       const Charset& charset) {
-    if (vr == "US") return numbers<std::uint16_t>(bytes, big_endian);
-    if (vr == "SS") return numbers<std::int16_t>(bytes, big_endian);
-    if (vr == "UL") return numbers<std::uint32_t>(bytes, big_endian);
-    if (vr == "SL") return numbers<std::int32_t>(bytes, big_endian);
-    if (vr == "UV") return numbers<std::uint64_t>(bytes, big_endian);
-    if (vr == "SV") return numbers<std::int64_t>(bytes, big_endian);
-    if (vr == "FL") return numbers<float>(bytes, big_endian);
-    if (vr == "FD") return numbers<double>(bytes, big_endian);
-    if (vr == "AT") return tags(bytes, big_endian);
-    if (vr.front() == 'O' || vr == "SQ") return {};
+std::vector<std::string> decode_values(std::string_view vr, std::span<const std::byte> bytes,
+                                       bool big_endian, const Charset& charset) {
+    if (vr == "US")
+        return numbers<std::uint16_t>(bytes, big_endian);
+    if (vr == "SS")
+        return numbers<std::int16_t>(bytes, big_endian);
+    if (vr == "UL")
+        return numbers<std::uint32_t>(bytes, big_endian);
+    if (vr == "SL")
+        return numbers<std::int32_t>(bytes, big_endian);
+    if (vr == "UV")
+        return numbers<std::uint64_t>(bytes, big_endian);
+    if (vr == "SV")
+        return numbers<std::int64_t>(bytes, big_endian);
+    if (vr == "FL")
+        return numbers<float>(bytes, big_endian);
+    if (vr == "FD")
+        return numbers<double>(bytes, big_endian);
+    if (vr == "AT")
+        return tags(bytes, big_endian);
+    if (vr.front() == 'O' || vr == "SQ")
+        return {};
     const std::string_view raw = trimmed(as_text(bytes));
-    if (raw.empty() || (vr == "UN" && !looks_like_text(raw))) return {};
+    if (raw.empty() || (vr == "UN" && !looks_like_text(raw)))
+        return {};
     std::string text = uses_charset(vr) ? charset.to_utf8(raw) : Charset().to_utf8(raw);
-    if (vr == "ST" || vr == "LT" || vr == "UT" || vr == "UR") return {std::move(text)};
+    if (vr == "ST" || vr == "LT" || vr == "UT" || vr == "UR")
+        return {std::move(text)};
     return split(text);
 }
 

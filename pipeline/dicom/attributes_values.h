@@ -13,10 +13,12 @@
 
 namespace dcmflow {
 
-// Text: decoded by `charset` where the VR is subject to it, split at backslashes where the VR has several values,
-// padding trimmed. US UL UV SS SL SV decimal, FL FD in the shortest form that reads back the same, AT as
+// Text: decoded by `charset` where the VR is subject to it, split at backslashes where the VR has
+// several values, padding trimmed. US UL UV SS SL SV decimal, FL FD in the shortest form that reads
+// back the same, AT as
 // "(0008,0018)". UN: its text if it looks like one. Other binary VRs: none.
-[[nodiscard]] std::vector<std::string> decode_values(std::string_view vr, std::span<const std::byte> bytes,
+[[nodiscard]] std::vector<std::string> decode_values(std::string_view vr,
+                                                     std::span<const std::byte> bytes,
                                                      bool big_endian, const Charset& charset);
 
 } // namespace dcmflow

@@ -1,8 +1,9 @@
-// Charset: text of a data set to UTF-8 by Specific Character Set (0008,0005; PS3.3 C.12.1.1.2, PS3.5 6.1).
+// Charset: text of a data set to UTF-8 by Specific Character Set (0008,0005; PS3.3 C.12.1.1.2,
+// PS3.5 6.1).
 //
-// A value, cheap to make; const: any thread. Knows single-byte sets, code extensions (ISO 2022 escapes),
-// UTF-8, GB18030 and GBK, and the common misspellings of their names. Never fails: what it cannot decode
-// becomes '?', so an unknown set name leaves the ASCII part of a text readable.
+// A value, cheap to make; const: any thread. Knows single-byte sets, code extensions (ISO 2022
+// escapes), UTF-8, GB18030 and GBK, and the common misspellings of their names. Never fails: what
+// it cannot decode becomes '?', so an unknown set name leaves the ASCII part of a text readable.
 #pragma once
 
 #include <cstddef>
@@ -17,13 +18,31 @@ class Charset {
   public:
     // The value of (0008,0005), backslashes and all; empty: the default repertoire (ASCII).
     explicit Charset(std::string_view specific_character_set = {});
-    // Whole values: split at backslashes only afterwards, for bytes of multi-byte characters may look like one.
+    // Whole values: split at backslashes only afterwards, for bytes of multi-byte characters may
+    // look like one.
     [[nodiscard]] std::string to_utf8(std::string_view bytes) const;
 
     enum class Set : std::uint8_t {
-        ascii, latin1, latin2, latin3, latin4, cyrillic, arabic, greek, hebrew, latin5, latin9, thai, katakana,
-        kanji, extra_kanji, korean, chinese, // two bytes each, by escape only
-        utf8, gb18030, gbk,                  // whole texts, no escapes
+        ascii,
+        latin1,
+        latin2,
+        latin3,
+        latin4,
+        cyrillic,
+        arabic,
+        greek,
+        hebrew,
+        latin5,
+        latin9,
+        thai,
+        katakana,
+        kanji,
+        extra_kanji,
+        korean,
+        chinese, // two bytes each, by escape only
+        utf8,
+        gb18030,
+        gbk, // whole texts, no escapes
     };
 
   private:

@@ -19,7 +19,8 @@ Digest canonical(XXH128_hash_t hash) {
 
 struct Digester::State {
     State() : handle(XXH3_createState()) {
-        if (handle == nullptr) throw std::bad_alloc();
+        if (handle == nullptr)
+            throw std::bad_alloc();
         XXH3_128bits_reset(handle);
     }
     ~State() { XXH3_freeState(handle); }
@@ -34,7 +35,8 @@ Digester::Digester(Digester&&) noexcept = default;
 Digester& Digester::operator=(Digester&&) noexcept = default;
 
 void Digester::update(std::span<const std::byte> bytes) {
-    if (!bytes.empty()) XXH3_128bits_update(state_->handle, bytes.data(), bytes.size());
+    if (!bytes.empty())
+        XXH3_128bits_update(state_->handle, bytes.data(), bytes.size());
 }
 
 Digest Digester::finish() {
@@ -43,6 +45,8 @@ Digest Digester::finish() {
     return digest;
 }
 
-Digest digest_of(std::span<const std::byte> bytes) { return canonical(XXH3_128bits(bytes.data(), bytes.size())); }
+Digest digest_of(std::span<const std::byte> bytes) {
+    return canonical(XXH3_128bits(bytes.data(), bytes.size()));
+}
 
 } // namespace dcmflow

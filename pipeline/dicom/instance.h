@@ -34,7 +34,7 @@ struct Instance {
 struct Origin {
     std::string calling_aet; // trimmed; for STOW and folder receivers a word of their own
     std::string called_aet;
-    std::string peer_ip;      // "10.0.0.7", "::1"; empty if local
+    std::string peer_ip;       // "10.0.0.7", "::1"; empty if local
     std::int64_t received = 0; // Unix time, ms
 };
 

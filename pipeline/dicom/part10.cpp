@@ -15,7 +15,8 @@ constexpr std::size_t meta_offset = preamble_size + 4;
 constexpr std::uint64_t meta_ceiling = 1U << 20; // no file meta information needs a megabyte
 constexpr std::string_view private_creator_uid = "1.2.826.0.1.3680043.10.1462.1.1";
 
-// The Private Information of a spool blob: lines of fixed width, so that the digest can be written in place.
+// The Private Information of a spool blob: lines of fixed width, so that the digest can be written
+// in place.
 constexpr std::string_view spool_magic = "dcmflow-spool-1\n";
 constexpr std::string_view digest_label = "digest=";
 constexpr std::string_view received_label = "\nreceived=";
@@ -31,7 +32,8 @@ constexpr std::size_t peer_width = 64;
 std::string clean(std::string_view text, std::size_t width) {
     std::string out;
     for (const char c : trimmed(text)) {
-        if (out.size() == width) break;
+        if (out.size() == width)
+            break;
         out += c >= 0x20 && c < 0x7F && c != '\\' ? c : '?';
     }
     return out;
@@ -58,7 +60,8 @@ class MetaWriter {
             put16(static_cast<std::uint16_t>(length));
         }
         put(value);
-        if (length != value.size()) bytes_.push_back(static_cast<std::byte>(padding));
+        if (length != value.size())
+            bytes_.push_back(static_cast<std::byte>(padding));
     }
     [[nodiscard]] std::size_t size() const { return bytes_.size(); }
     [[nodiscard]] std::vector<std::byte> finish() {
@@ -72,7 +75,8 @@ class MetaWriter {
 
   private:
     void put(std::string_view text) {
-        for (const char c : text) bytes_.push_back(static_cast<std::byte>(c));
+        for (const char c : text)
+            bytes_.push_back(static_cast<std::byte>(c));
     }
     void put16(std::uint16_t value) {
         bytes_.push_back(static_cast<std::byte>(value & 0xFF));
@@ -82,7 +86,9 @@ class MetaWriter {
 };
 
 // UIDs were checked by the caller; a longer one must still not spoil the file.
-std::string_view clip_uid(std::string_view uid) { return uid.substr(0, 64); }
+std::string_view clip_uid(std::string_view uid) {
+    return uid.substr(0, 64);
+}
 
 MetaWriter begin_meta(std::string_view sop_class_uid, std::string_view sop_instance_uid,
                       std::string_view transfer_syntax_uid) {
@@ -96,16 +102,20 @@ MetaWriter begin_meta(std::string_view sop_class_uid, std::string_view sop_insta
 }
 
 // Takes "label" and then `width` characters off the front.
-std::optional<std::string_view> take_field(std::string_view& text, std::string_view label, std::size_t width) {
-    if (text.substr(0, label.size()) != label || text.size() < label.size() + width) return std::nullopt;
+std::optional<std::string_view> take_field(std::string_view& text, std::string_view label,
+                                           std::size_t width) {
+    if (text.substr(0, label.size()) != label || text.size() < label.size() + width)
+        return std::nullopt;
     const std::string_view field = text.substr(label.size(), width);
     text.remove_prefix(label.size() + width);
     return field;
 }
 
 int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
     return -1;
 }
 
@@ -114,30 +124,40 @@ std::optional<Digest> parse_digest(std::string_view hex) {
     for (std::size_t i = 0; i < digest.bytes.size(); ++i) {
         const int high = hex_value(hex[2 * i]);
         const int low = hex_value(hex[2 * i + 1]);
-        if (high < 0 || low < 0) return std::nullopt;
+        if (high < 0 || low < 0)
+            return std::nullopt;
         digest.bytes[i] = static_cast<std::uint8_t>(high * 16 + low);
     }
-    if (digest == Digest{}) return std::nullopt; // never completed
+    if (digest == Digest{})
+        return std::nullopt; // never completed
     return digest;
 }
 
 void parse_spool_information(std::string_view text, FileMeta& meta) {
     const auto magic = take_field(text, spool_magic, 0);
-    if (!magic) return;
+    if (!magic)
+        return;
     const auto digest = take_field(text, digest_label, digest_width);
-    if (!digest) return;
+    if (!digest)
+        return;
     const auto received = take_field(text, received_label, received_width);
-    if (!received) return;
+    if (!received)
+        return;
     const auto calling = take_field(text, calling_label, ae_width);
-    if (!calling) return;
+    if (!calling)
+        return;
     const auto called = take_field(text, called_label, ae_width);
-    if (!called) return;
+    if (!called)
+        return;
     const auto peer = take_field(text, peer_label, peer_width);
-    if (!peer) return;
+    if (!peer)
+        return;
     Origin origin;
     const std::string_view number = trimmed(*received);
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), origin.received);
-    if (error != std::errc() || end != number.data() + number.size()) return;
+    const auto [end, error] =
+        std::from_chars(number.data(), number.data() + number.size(), origin.received);
+    if (error != std::errc() || end != number.data() + number.size())
+        return;
     origin.calling_aet = trimmed(*calling);
     origin.called_aet = trimmed(*called);
     origin.peer_ip = trimmed(*peer);
@@ -153,14 +173,17 @@ struct MetaElement {
 
 std::uint32_t little(std::span<const std::byte> file, std::uint64_t offset, unsigned size) {
     std::uint32_t value = 0;
-    for (unsigned i = 0; i < size; ++i) value |= static_cast<std::uint32_t>(file[offset + i]) << (8 * i);
+    for (unsigned i = 0; i < size; ++i)
+        value |= static_cast<std::uint32_t>(file[offset + i]) << (8 * i);
     return value;
 }
 
-// The element of group 0002 at `offset`, nullopt if there is none there, an error if it is broken. Explicit VR LE
-// (PS3.10 7.1), or implicit where an old writer did that.
-Result<std::optional<MetaElement>> read_element(std::span<const std::byte> file, std::uint64_t offset) {
-    if (file.size() - offset < 8 || little(file, offset, 2) != 0x0002) return std::optional<MetaElement>();
+// The element of group 0002 at `offset`, nullopt if there is none there, an error if it is broken.
+// Explicit VR LE (PS3.10 7.1), or implicit where an old writer did that.
+Result<std::optional<MetaElement>> read_element(std::span<const std::byte> file,
+                                                std::uint64_t offset) {
+    if (file.size() - offset < 8 || little(file, offset, 2) != 0x0002)
+        return std::optional<MetaElement>();
     MetaElement element;
     element.number = static_cast<std::uint16_t>(little(file, offset + 2, 2));
     const auto upper = [&file](std::uint64_t at) {
@@ -175,24 +198,28 @@ Result<std::optional<MetaElement>> read_element(std::span<const std::byte> file,
     } else if (!is_long) {
         length = little(file, offset + 6, 2);
     } else {
-        if (file.size() - offset < 12) return fail(ErrorCode::malformed, "ends inside the file meta information");
+        if (file.size() - offset < 12)
+            return fail(ErrorCode::malformed, "ends inside the file meta information");
         length = little(file, offset + 8, 4);
         value = offset + 12;
     }
     if (length > file.size() - value || length > meta_ceiling) {
-        return fail(ErrorCode::malformed, fmt::format("file meta element (0002,{:04X}) at byte {}: its length {} "
-                                                      "leads past the end",
-                                                      element.number, offset, length));
+        return fail(ErrorCode::malformed,
+                    fmt::format("file meta element (0002,{:04X}) at byte {}: its length {} "
+                                "leads past the end",
+                                element.number, offset, length));
     }
     element.value = as_text(file.subspan(value, length));
     element.end = value + length;
     return std::optional<MetaElement>(element);
 }
 
-// A group length that leads to an element of another group is right, and then nothing that follows can be mistaken
-// for meta information (a deflated data set may begin with any bytes). If more of group 0002 follows, it is wrong.
+// A group length that leads to an element of another group is right, and then nothing that follows
+// can be mistaken for meta information (a deflated data set may begin with any bytes). If more of
+// group 0002 follows, it is wrong.
 bool ends_here(std::span<const std::byte> file, std::uint64_t offset, std::uint64_t announced_end) {
-    if (offset != announced_end || file.size() - offset < 8) return offset == announced_end;
+    if (offset != announced_end || file.size() - offset < 8)
+        return offset == announced_end;
     const auto letter = [&file](std::uint64_t at) {
         return std::to_integer<char>(file[at]) >= 'A' && std::to_integer<char>(file[at]) <= 'Z';
     };
@@ -202,13 +229,15 @@ bool ends_here(std::span<const std::byte> file, std::uint64_t offset, std::uint6
 } // namespace
 
 bool is_valid_uid(std::string_view uid) {
-    return !uid.empty() && uid.size() <= 64 &&
-           std::all_of(uid.begin(), uid.end(), [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
+    return !uid.empty() && uid.size() <= 64 && std::all_of(uid.begin(), uid.end(), [](char c) {
+        return c == '.' || (c >= '0' && c <= '9');
+    });
 }
 
 Result<FileMeta> read_file_meta(std::span<const std::byte> file) {
     if (file.size() < meta_offset || as_text(file.subspan(preamble_size, 4)) != "DICM") {
-        return fail(ErrorCode::malformed, "not a DICOM file: no DICM after a preamble of 128 bytes");
+        return fail(ErrorCode::malformed,
+                    "not a DICOM file: no DICM after a preamble of 128 bytes");
     }
     FileMeta meta;
     std::uint64_t offset = meta_offset;
@@ -217,8 +246,10 @@ Result<FileMeta> read_file_meta(std::span<const std::byte> file) {
     std::string_view private_information;
     while (!ends_here(file, offset, announced_end)) {
         const auto element = read_element(file, offset);
-        if (!element) return tl::unexpected(element.error());
-        if (!*element) break;
+        if (!element)
+            return tl::unexpected(element.error());
+        if (!*element)
+            break;
         const std::string_view value = (*element)->value;
         switch ((*element)->number) {
         case 0x0000:
@@ -226,12 +257,23 @@ Result<FileMeta> read_file_meta(std::span<const std::byte> file) {
                 announced_end = (*element)->end + little(file, (*element)->end - 4, 4);
             }
             break;
-        case 0x0002: meta.sop_class_uid = trimmed(value); break;
-        case 0x0003: meta.sop_instance_uid = trimmed(value); break;
-        case 0x0010: meta.transfer_syntax_uid = trimmed(value); break;
-        case 0x0100: private_creator = trimmed(value); break;
-        case 0x0102: private_information = value; break;
-        default: break;
+        case 0x0002:
+            meta.sop_class_uid = trimmed(value);
+            break;
+        case 0x0003:
+            meta.sop_instance_uid = trimmed(value);
+            break;
+        case 0x0010:
+            meta.transfer_syntax_uid = trimmed(value);
+            break;
+        case 0x0100:
+            private_creator = trimmed(value);
+            break;
+        case 0x0102:
+            private_information = value;
+            break;
+        default:
+            break;
         }
         offset = (*element)->end;
         if (offset > meta_ceiling) {
@@ -239,20 +281,25 @@ Result<FileMeta> read_file_meta(std::span<const std::byte> file) {
         }
     }
     if (!is_valid_uid(meta.transfer_syntax_uid)) {
-        return fail(ErrorCode::malformed, fmt::format("file meta information without a valid Transfer Syntax UID "
-                                                      "(0002,0010): \"{}\"",
-                                                      clean(meta.transfer_syntax_uid, 64)));
+        return fail(ErrorCode::malformed,
+                    fmt::format("file meta information without a valid Transfer Syntax UID "
+                                "(0002,0010): \"{}\"",
+                                clean(meta.transfer_syntax_uid, 64)));
     }
-    if (private_creator == private_creator_uid) parse_spool_information(private_information, meta);
+    if (private_creator == private_creator_uid)
+        parse_spool_information(private_information, meta);
     meta.dataset_offset = offset;
     return meta;
 }
 
-std::vector<std::byte> make_file_meta(std::string_view sop_class_uid, std::string_view sop_instance_uid,
-                                      std::string_view transfer_syntax_uid, std::string_view source_aet) {
+std::vector<std::byte> make_file_meta(std::string_view sop_class_uid,
+                                      std::string_view sop_instance_uid,
+                                      std::string_view transfer_syntax_uid,
+                                      std::string_view source_aet) {
     MetaWriter meta = begin_meta(sop_class_uid, sop_instance_uid, transfer_syntax_uid);
     const std::string source = clean(source_aet, ae_width);
-    if (!source.empty()) meta.element(0x0016, "AE", source, ' ');
+    if (!source.empty())
+        meta.element(0x0016, "AE", source, ' ');
     return meta.finish();
 }
 
@@ -261,17 +308,21 @@ SpoolHeader make_spool_header(std::string_view sop_class_uid, std::string_view s
     MetaWriter meta = begin_meta(sop_class_uid, sop_instance_uid, transfer_syntax_uid);
     const std::string calling = clean(origin.calling_aet, ae_width);
     const std::string called = clean(origin.called_aet, ae_width);
-    if (!calling.empty()) meta.element(0x0016, "AE", calling, ' ');
-    if (!calling.empty()) meta.element(0x0017, "AE", calling, ' ');
-    if (!called.empty()) meta.element(0x0018, "AE", called, ' ');
+    if (!calling.empty())
+        meta.element(0x0016, "AE", calling, ' ');
+    if (!calling.empty())
+        meta.element(0x0017, "AE", calling, ' ');
+    if (!called.empty())
+        meta.element(0x0018, "AE", called, ' ');
     meta.element(0x0100, "UI", private_creator_uid, '\0');
     std::string information(spool_magic);
     information += digest_label;
     const std::size_t digest_at = information.size();
     information.append(digest_width, '0');
-    information += fmt::format("{}{:>{}}{}{:<{}}{}{:<{}}{}{:<{}}\n", received_label, origin.received, received_width,
-                               calling_label, calling, ae_width, called_label, called, ae_width, peer_label,
-                               clean(origin.peer_ip, peer_width), peer_width);
+    information +=
+        fmt::format("{}{:>{}}{}{:<{}}{}{:<{}}{}{:<{}}\n", received_label, origin.received,
+                    received_width, calling_label, calling, ae_width, called_label, called,
+                    ae_width, peer_label, clean(origin.peer_ip, peer_width), peer_width);
     SpoolHeader header;
     header.digest_offset = meta.size() + 12 + digest_at; // 12: the header of an OB element
     meta.element(0x0102, "OB", information, '\0');

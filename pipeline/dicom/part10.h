@@ -1,8 +1,8 @@
 // Part 10 files (PS3.10 7.1): preamble, file meta information, data set.
 //
-// Pure functions over bytes; any thread. The meta information we write names us as implementation and the
-// AE titles of the transfer; the one in the spool also carries the origin and the digest as Private
-// Information, so that a blob without a journal row can be adopted.
+// Pure functions over bytes; any thread. The meta information we write names us as implementation
+// and the AE titles of the transfer; the one in the spool also carries the origin and the digest as
+// Private Information, so that a blob without a journal row can be adopted.
 #pragma once
 
 #include "pipeline/dicom/instance.h"
@@ -27,12 +27,13 @@ struct FileMeta {
     std::optional<Digest> digest;     // of a spool blob that was completed
 };
 
-// Reads the file meta information, bounded; malformed if there is none that makes sense. Files without
-// preamble are refused.
+// Reads the file meta information, bounded; malformed if there is none that makes sense. Files
+// without preamble are refused.
 [[nodiscard]] Result<FileMeta> read_file_meta(std::span<const std::byte> file);
 
 // 128 zero bytes, "DICM", group 0002. For folders and other people.
-[[nodiscard]] std::vector<std::byte> make_file_meta(std::string_view sop_class_uid, std::string_view sop_instance_uid,
+[[nodiscard]] std::vector<std::byte> make_file_meta(std::string_view sop_class_uid,
+                                                    std::string_view sop_instance_uid,
                                                     std::string_view transfer_syntax_uid,
                                                     std::string_view source_aet);
 
@@ -41,10 +42,13 @@ struct SpoolHeader {
     std::vector<std::byte> bytes;
     std::uint64_t digest_offset = 0;
 };
-[[nodiscard]] SpoolHeader make_spool_header(std::string_view sop_class_uid, std::string_view sop_instance_uid,
-                                            std::string_view transfer_syntax_uid, const Origin& origin);
+[[nodiscard]] SpoolHeader make_spool_header(std::string_view sop_class_uid,
+                                            std::string_view sop_instance_uid,
+                                            std::string_view transfer_syntax_uid,
+                                            const Origin& origin);
 
-// PS3.5 9.1: 1 to 64 characters of [0-9.]; we do not insist on component rules, archives do not either.
+// PS3.5 9.1: 1 to 64 characters of [0-9.]; we do not insist on component rules, archives do not
+// either.
 [[nodiscard]] bool is_valid_uid(std::string_view uid);
 
 inline constexpr std::string_view implementation_class_uid = "1.2.826.0.1.3680043.10.1462.1";

@@ -33,8 +33,10 @@ rules::PathStep private_step(std::uint16_t group, std::string creator, std::uint
 
 class Object {
   public:
-    explicit Object(DataSetBytes bytes) : bytes_(std::move(bytes)), data_set_(bytes_.scan().value()) {}
-    [[nodiscard]] std::optional<rules::AttributeValues> find(std::vector<rules::PathStep> steps) const {
+    explicit Object(DataSetBytes bytes)
+        : bytes_(std::move(bytes)), data_set_(bytes_.scan().value()) {}
+    [[nodiscard]] std::optional<rules::AttributeValues>
+    find(std::vector<rules::PathStep> steps) const {
         return ObjectAttributes(data_set_, origin_, "").find({std::move(steps), ""});
     }
     [[nodiscard]] std::vector<std::string> values(std::vector<rules::PathStep> steps) const {
@@ -167,7 +169,12 @@ TEST_P(Paths, ThroughSequences) {
     second.element(0x00400260, "SQ", DataSetBytes(e).item(inner));
     DataSetBytes bytes(e);
     bytes.header(0x00400275, "SQ", undefined_length);
-    bytes.item(request(e, "one")).item(undefined_length).raw(second.view()).end_item().item("").end_sequence();
+    bytes.item(request(e, "one"))
+        .item(undefined_length)
+        .raw(second.view())
+        .end_item()
+        .item("")
+        .end_sequence();
     bytes.element(0x00400555, "SQ", "");
     const Object object(std::move(bytes));
     EXPECT_THAT(object.values({step(0x00400275), step(0x00400009)}), ElementsAre("one", "two"));
@@ -175,7 +182,8 @@ TEST_P(Paths, ThroughSequences) {
     EXPECT_THAT(object.values({step(0x00400275, 1), step(0x00400009)}), ElementsAre("two"));
     EXPECT_FALSE(object.find({step(0x00400275, 2), step(0x00400009)}));
     EXPECT_FALSE(object.find({step(0x00400275, 3), step(0x00400009)}));
-    EXPECT_THAT(object.values({step(0x00400275), step(0x00400260), step(0x00080100)}), ElementsAre("CODE"));
+    EXPECT_THAT(object.values({step(0x00400275), step(0x00400260), step(0x00080100)}),
+                ElementsAre("CODE"));
     EXPECT_FALSE(object.find({step(0x00400275, 0), step(0x00400260), step(0x00080100)}));
     // A sequence is present with no values, empty or not.
     EXPECT_THAT(object.values({step(0x00400275)}), IsEmpty());
@@ -192,12 +200,15 @@ TEST_P(Paths, ThroughSequences) {
 TEST_P(Paths, ThroughPrivateBlocks) {
     const Encoding e = GetParam();
     DataSetBytes bytes(e);
-    bytes.element(0x00290010, "LO", "OTHER VENDOR").element(0x00290011, "LO", "SIEMENS CSA HEADER ");
+    bytes.element(0x00290010, "LO", "OTHER VENDOR")
+        .element(0x00290011, "LO", "SIEMENS CSA HEADER ");
     bytes.element(0x00291008, "CS", "wrong").element(0x00291108, "CS", "IMAGE NUM 4 ");
     bytes.element(0x00291110, "LO", "text");
     const Object object(std::move(bytes));
-    EXPECT_THAT(object.values({private_step(0x0029, "SIEMENS CSA HEADER", 0x08)}), ElementsAre("IMAGE NUM 4"));
-    EXPECT_THAT(object.values({private_step(0x0029, "SIEMENS CSA HEADER", 0x10)}), ElementsAre("text"));
+    EXPECT_THAT(object.values({private_step(0x0029, "SIEMENS CSA HEADER", 0x08)}),
+                ElementsAre("IMAGE NUM 4"));
+    EXPECT_THAT(object.values({private_step(0x0029, "SIEMENS CSA HEADER", 0x10)}),
+                ElementsAre("text"));
     EXPECT_THAT(object.values({private_step(0x0029, "OTHER VENDOR", 0x08)}), ElementsAre("wrong"));
     EXPECT_FALSE(object.find({private_step(0x0029, "SIEMENS CSA HEADER", 0x09)}));
     EXPECT_FALSE(object.find({private_step(0x0029, "NOBODY", 0x08)}));
@@ -209,9 +220,12 @@ TEST(Attributes, PathsThroughPrivateSequences) {
     DataSetBytes items(implicit_le);
     items.item(request(implicit_le, "in there"));
     for (const Encoding e : {implicit_le, explicit_le}) {
-        const Object object(
-            DataSetBytes(e).element(0x00290010, "LO", "ACME").element(0x00291020, "UN", items).element(0x00291021, "UN", "x"));
-        EXPECT_THAT(object.values({private_step(0x0029, "ACME", 0x20), step(0x00400009)}), ElementsAre("in there"));
+        const Object object(DataSetBytes(e)
+                                .element(0x00290010, "LO", "ACME")
+                                .element(0x00291020, "UN", items)
+                                .element(0x00291021, "UN", "x"));
+        EXPECT_THAT(object.values({private_step(0x0029, "ACME", 0x20), step(0x00400009)}),
+                    ElementsAre("in there"));
         EXPECT_FALSE(object.find({private_step(0x0029, "ACME", 0x21), step(0x00400009)}));
     }
     const Object undefined_one(DataSetBytes()
@@ -219,13 +233,15 @@ TEST(Attributes, PathsThroughPrivateSequences) {
                                    .header(0x00291020, "UN", undefined_length)
                                    .raw(items.view())
                                    .end_sequence());
-    EXPECT_THAT(undefined_one.values({private_step(0x0029, "ACME", 0x20), step(0x00400009)}), ElementsAre("in there"));
+    EXPECT_THAT(undefined_one.values({private_step(0x0029, "ACME", 0x20), step(0x00400009)}),
+                ElementsAre("in there"));
     EXPECT_EQ(undefined_one.find({private_step(0x0029, "ACME", 0x20)})->vr, "SQ");
 }
 
 TEST(Attributes, NestedDataSetsInheritTheCharacterSet) {
     const DataSetBytes plain = DataSetBytes().element(0x00081030, "LO", "\xE9");
-    const DataSetBytes own = DataSetBytes().element(0x00080005, "CS", "ISO_IR 144").element(0x00081030, "LO", "\xE9");
+    const DataSetBytes own =
+        DataSetBytes().element(0x00080005, "CS", "ISO_IR 144").element(0x00081030, "LO", "\xE9");
     const Object object(DataSetBytes()
                             .element(0x00080005, "CS", "ISO_IR 100")
                             .element(0x00081110, "SQ", DataSetBytes().item(plain).item(own)));
@@ -234,8 +250,9 @@ TEST(Attributes, NestedDataSetsInheritTheCharacterSet) {
 
 TEST(Attributes, SplitsAfterDecoding) {
     // 0x5C is the second byte of a character here, and then a delimiter.
-    const Object object(
-        DataSetBytes().element(0x00080005, "CS", "GB18030").element(0x00081030, "LO", "\x81\x5C\\b"));
+    const Object object(DataSetBytes()
+                            .element(0x00080005, "CS", "GB18030")
+                            .element(0x00081030, "LO", "\x81\x5C\\b"));
     EXPECT_THAT(object.values({step(0x00081030)}), ElementsAre("乗", "b"));
 }
 
@@ -255,7 +272,8 @@ TEST(Attributes, Context) {
 
 TEST(Dictionary, Keywords) {
     const DicomDictionary dictionary;
-    const auto expect = [&](std::string_view keyword, std::uint16_t group, std::uint16_t element, std::string_view vr) {
+    const auto expect = [&](std::string_view keyword, std::uint16_t group, std::uint16_t element,
+                            std::string_view vr) {
         const auto entry = dictionary.by_keyword(keyword);
         ASSERT_TRUE(entry) << keyword;
         EXPECT_EQ(entry->group, group) << keyword;
@@ -292,10 +310,15 @@ TEST(Dictionary, SuggestionsAndNames) {
     EXPECT_EQ(dictionary.uid_by_name("nonsense"), std::nullopt);
 }
 
-DataSetBytes identified(std::string_view class_uid, std::string_view instance_uid, std::string_view study_uid) {
+DataSetBytes identified(std::string_view class_uid, std::string_view instance_uid,
+                        std::string_view study_uid) {
     DataSetBytes bytes;
     bytes.element(0x00080005, "CS", "ISO_IR 100").element(0x00080016, "UI", class_uid);
-    bytes.element(0x00080018, "UI", instance_uid).element(0x00080050, "SH", " A\x01" "CC ").element(0x00080060, "CS", "CT");
+    bytes.element(0x00080018, "UI", instance_uid)
+        .element(0x00080050, "SH",
+                 " A\x01"
+                 "CC ")
+        .element(0x00080060, "CS", "CT");
     bytes.element(0x00100020, "LO", "P\xE9 ").element(0x0020000D, "UI", study_uid);
     return bytes;
 }
@@ -322,8 +345,10 @@ TEST(Identify, RefusesBadUids) {
         EXPECT_FALSE(instance);
         return instance ? std::string() : instance.error().text;
     };
-    EXPECT_THAT(refused("", "1.2", "1.3"), HasSubstr("bad_uid: SOP Class UID (0008,0016) is missing"));
-    EXPECT_THAT(refused("1.2", "", "1.3"), HasSubstr("bad_uid: SOP Instance UID (0008,0018) is missing"));
+    EXPECT_THAT(refused("", "1.2", "1.3"),
+                HasSubstr("bad_uid: SOP Class UID (0008,0016) is missing"));
+    EXPECT_THAT(refused("1.2", "", "1.3"),
+                HasSubstr("bad_uid: SOP Instance UID (0008,0018) is missing"));
     EXPECT_THAT(refused("1.2", "../../etc/passwd", "1.3"), HasSubstr("\"../../etc/passwd\""));
     EXPECT_THAT(refused("1.2", std::string(66, '1'), "1.3"), HasSubstr("SOP Instance UID"));
     EXPECT_THAT(refused("1.2", "1.3", "a"), HasSubstr("Study Instance UID (0020,000D) is \"a\""));

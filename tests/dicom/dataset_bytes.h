@@ -27,7 +27,8 @@ class DataSetBytes {
     DataSetBytes& u16(std::uint32_t value) { return number(value, 2); }
     DataSetBytes& u32(std::uint32_t value) { return number(value, 4); }
     DataSetBytes& raw(std::string_view text) {
-        for (const char c : text) bytes_.push_back(static_cast<std::byte>(c));
+        for (const char c : text)
+            bytes_.push_back(static_cast<std::byte>(c));
         return *this;
     }
     DataSetBytes& zeros(std::size_t count) {
@@ -37,10 +38,12 @@ class DataSetBytes {
     // Tag, VR and length as the encoding has them.
     DataSetBytes& header(std::uint32_t tag, std::string_view vr, std::uint32_t length) {
         u16(tag >> 16).u16(tag & 0xFFFF);
-        if (encoding_.implicit_vr) return u32(length);
+        if (encoding_.implicit_vr)
+            return u32(length);
         raw(vr);
         constexpr std::string_view long_ones = "OB OD OF OL OV OW SQ SV UC UN UR UT UV";
-        if (long_ones.find(vr) != std::string_view::npos) return u16(0).u32(length);
+        if (long_ones.find(vr) != std::string_view::npos)
+            return u16(0).u32(length);
         return u16(length);
     }
     DataSetBytes& element(std::uint32_t tag, std::string_view vr, std::string_view value) {
@@ -50,7 +53,9 @@ class DataSetBytes {
         return element(tag, vr, value.view());
     }
     DataSetBytes& item(std::uint32_t length) { return u16(0xFFFE).u16(0xE000).u32(length); }
-    DataSetBytes& item(std::string_view value) { return item(static_cast<std::uint32_t>(value.size())).raw(value); }
+    DataSetBytes& item(std::string_view value) {
+        return item(static_cast<std::uint32_t>(value.size())).raw(value);
+    }
     DataSetBytes& item(const DataSetBytes& value) { return item(value.view()); }
     DataSetBytes& end_item() { return u16(0xFFFE).u16(0xE00D).u32(0); }
     DataSetBytes& end_sequence() { return u16(0xFFFE).u16(0xE0DD).u32(0); }
@@ -90,9 +95,12 @@ inline std::vector<std::byte> read_file(const std::filesystem::path& path) {
 
 // The folder of real files; does not exist where there is none.
 inline std::filesystem::path corpus_folder() {
-    if (const char* folder = std::getenv("DCMFLOW_CORPUS")) return folder;
-    for (std::filesystem::path up = std::filesystem::current_path(); up.has_relative_path(); up = up.parent_path()) {
-        if (std::filesystem::exists(up / "shared/corpus/index.tsv")) return up / "shared/corpus";
+    if (const char* folder = std::getenv("DCMFLOW_CORPUS"))
+        return folder;
+    for (std::filesystem::path up = std::filesystem::current_path(); up.has_relative_path();
+         up = up.parent_path()) {
+        if (std::filesystem::exists(up / "shared/corpus/index.tsv"))
+            return up / "shared/corpus";
     }
     return std::filesystem::path(__FILE__).parent_path() / "../../../shared/corpus";
 }

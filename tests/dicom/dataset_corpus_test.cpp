@@ -28,8 +28,10 @@ std::vector<CorpusFile> corpus() {
     const auto cells_of = [](const std::string& line) {
         std::vector<std::string> cells(1);
         for (const char c : line) {
-            if (c == '\t') cells.emplace_back();
-            else cells.back() += c;
+            if (c == '\t')
+                cells.emplace_back();
+            else
+                cells.back() += c;
         }
         return cells;
     };
@@ -38,11 +40,13 @@ std::vector<CorpusFile> corpus() {
     std::size_t column = 0;
     if (std::getline(in, line)) {
         const auto heading = cells_of(line);
-        column = static_cast<std::size_t>(std::find(heading.begin(), heading.end(), "dcmdump") - heading.begin());
+        column = static_cast<std::size_t>(std::find(heading.begin(), heading.end(), "dcmdump") -
+                                          heading.begin());
     }
     while (std::getline(in, line)) {
         const auto cells = cells_of(line);
-        if (column >= cells.size()) continue;
+        if (column >= cells.size())
+            continue;
         files.push_back({folder / cells[0], cells[column].rfind("rc1", 0) != 0});
     }
     return files;
@@ -60,12 +64,14 @@ Opened open(const fs::path& path) {
     Opened opened;
     opened.file = read_file(path);
     auto meta = read_file_meta(opened.file);
-    if (!meta) return opened;
+    if (!meta)
+        return opened;
     opened.meta = std::move(*meta);
     opened.bytes = std::span<const std::byte>(opened.file).subspan(opened.meta.dataset_offset);
     if (opened.meta.transfer_syntax_uid == "1.2.840.10008.1.2.1.99") {
         auto inflated = inflate_dataset(opened.bytes, 1U << 30);
-        if (!inflated) return opened;
+        if (!inflated)
+            return opened;
         opened.inflated = std::move(*inflated);
         opened.bytes = opened.inflated;
     }
@@ -79,7 +85,8 @@ bool has_preamble(std::span<const std::byte> file) {
 
 TEST(Corpus, EveryFileThatDcmdumpReadsScans) {
     const auto files = corpus();
-    if (files.empty()) GTEST_SKIP() << "no corpus at " << corpus_folder();
+    if (files.empty())
+        GTEST_SKIP() << "no corpus at " << corpus_folder();
     std::size_t scanned = 0;
     std::size_t refused = 0;
     for (const CorpusFile& file : files) {
@@ -91,7 +98,8 @@ TEST(Corpus, EveryFileThatDcmdumpReadsScans) {
             ++refused;
             continue;
         }
-        const auto data_set = DataSet::scan(opened.bytes, Encoding::of(opened.meta.transfer_syntax_uid));
+        const auto data_set =
+            DataSet::scan(opened.bytes, Encoding::of(opened.meta.transfer_syntax_uid));
         if (file.dcmdump_reads) {
             EXPECT_TRUE(data_set) << file.path << ": " << data_set.error().text;
         } else if (data_set) {
@@ -113,24 +121,30 @@ std::string standard_vr(DcmEVR evr) {
     case EVR_px:
     case EVR_lt:
     case EVR_PixelData:
-    case EVR_OverlayData: return "OW";
-    case EVR_xs: return "US";
-    case EVR_up: return "UL";
-    default: return DcmVR(evr).getVRName();
+    case EVR_OverlayData:
+        return "OW";
+    case EVR_xs:
+        return "US";
+    case EVR_up:
+        return "UL";
+    default:
+        return DcmVR(evr).getVRName();
     }
 }
 
 // What must agree: the tag, the length as it is in the bytes, and the VR where both know one.
 void compare(const fs::path& path, const DataSet& ours, DcmDataset& theirs) {
     std::map<std::uint32_t, const ElementRef*> first;
-    for (const ElementRef& element : ours.elements()) first.emplace(element.tag(), &element);
+    for (const ElementRef& element : ours.elements())
+        first.emplace(element.tag(), &element);
     ASSERT_EQ(first.size(), theirs.card()) << path;
     auto it = first.begin();
     for (unsigned long i = 0; i < theirs.card(); ++i, ++it) {
         DcmElement* element = theirs.getElement(i);
         const ElementRef& own = *it->second;
         const std::string where = path.string() + " " + element->getTag().toString().c_str();
-        ASSERT_EQ(own.tag(), (std::uint32_t{element->getGTag()} << 16) | element->getETag()) << where;
+        ASSERT_EQ(own.tag(), (std::uint32_t{element->getGTag()} << 16) | element->getETag())
+            << where;
         const bool encapsulated = own.tag() == 0x7FE00010 && own.undefined_length;
         if (encapsulated) {
             auto* pixels = dynamic_cast<DcmPixelData*>(element);
@@ -139,7 +153,8 @@ void compare(const fs::path& path, const DataSet& ours, DcmDataset& theirs) {
             E_TransferSyntax xfer = EXS_Unknown;
             const DcmRepresentationParameter* parameter = nullptr;
             pixels->getOriginalRepresentationKey(xfer, parameter);
-            ASSERT_TRUE(pixels->getEncapsulatedRepresentation(xfer, parameter, sequence).good()) << where;
+            ASSERT_TRUE(pixels->getEncapsulatedRepresentation(xfer, parameter, sequence).good())
+                << where;
             const auto fragments = ours.items(own);
             ASSERT_EQ(fragments.size(), sequence->card()) << where;
             for (unsigned long k = 0; k < sequence->card(); ++k) {
@@ -155,12 +170,14 @@ void compare(const fs::path& path, const DataSet& ours, DcmDataset& theirs) {
             EXPECT_EQ(ours.items(own).size(), sequence->card()) << where;
         } else if (!undefined) {
             // The field as it was read; odd ones DCMTK makes even.
-            EXPECT_EQ(own.value_length + own.value_length % 2, element->getLengthField() + element->getLengthField() % 2)
+            EXPECT_EQ(own.value_length + own.value_length % 2,
+                      element->getLengthField() + element->getLengthField() % 2)
                 << where;
         }
         const std::string vr = standard_vr(element->getVR());
         const bool by_private_dictionary = ours.encoding().implicit_vr && (own.group & 1) != 0;
-        const bool signed_by_image = vr == "SS" && dictionary_vr_follows_sign(own.group, own.element);
+        const bool signed_by_image =
+            vr == "SS" && dictionary_vr_follows_sign(own.group, own.element);
         if (own.vr_text() != "UN" && !by_private_dictionary && !signed_by_image) {
             EXPECT_EQ(own.vr_text(), vr) << where;
         }
@@ -169,17 +186,22 @@ void compare(const fs::path& path, const DataSet& ours, DcmDataset& theirs) {
 
 TEST(Corpus, DcmtkFindsTheSame) {
     const auto files = corpus();
-    if (files.empty()) GTEST_SKIP() << "no corpus at " << corpus_folder();
+    if (files.empty())
+        GTEST_SKIP() << "no corpus at " << corpus_folder();
     OFLog::configure(OFLogger::FATAL_LOG_LEVEL);
     std::size_t compared = 0;
     for (const CorpusFile& file : files) {
         const Opened opened = open(file.path);
-        if (!opened.ok) continue;
+        if (!opened.ok)
+            continue;
         // The scan comes first: it is what keeps nesting from DCMTK's recursion.
-        const auto data_set = DataSet::scan(opened.bytes, Encoding::of(opened.meta.transfer_syntax_uid));
-        if (!data_set) continue;
+        const auto data_set =
+            DataSet::scan(opened.bytes, Encoding::of(opened.meta.transfer_syntax_uid));
+        if (!data_set)
+            continue;
         DcmFileFormat format;
-        if (format.loadFile(file.path.c_str(), EXS_Unknown, EGL_noChange).bad()) continue;
+        if (format.loadFile(file.path.c_str(), EXS_Unknown, EGL_noChange).bad())
+            continue;
         compare(file.path, *data_set, *format.getDataset());
         ++compared;
     }
@@ -189,17 +211,23 @@ TEST(Corpus, DcmtkFindsTheSame) {
 // Every nested data set reads on its own as well, and has the bytes that the walk reported.
 TEST(Corpus, ItemsReadOnTheirOwn) {
     const auto files = corpus();
-    if (files.empty()) GTEST_SKIP() << "no corpus at " << corpus_folder();
+    if (files.empty())
+        GTEST_SKIP() << "no corpus at " << corpus_folder();
     std::size_t items = 0;
     for (const CorpusFile& file : files) {
         const Opened opened = open(file.path);
-        if (!opened.ok) continue;
-        const auto data_set = DataSet::scan(opened.bytes, Encoding::of(opened.meta.transfer_syntax_uid));
-        if (!data_set) continue;
+        if (!opened.ok)
+            continue;
+        const auto data_set =
+            DataSet::scan(opened.bytes, Encoding::of(opened.meta.transfer_syntax_uid));
+        if (!data_set)
+            continue;
         for (const ElementRef& element : data_set->elements()) {
-            if (element.vr_text() != "SQ") continue;
+            if (element.vr_text() != "SQ")
+                continue;
             for (const ItemRef& item : data_set->items(element)) {
-                const auto nested = DataSet::scan(data_set->value(item), data_set->items_encoding(element));
+                const auto nested =
+                    DataSet::scan(data_set->value(item), data_set->items_encoding(element));
                 ASSERT_TRUE(nested) << file.path << nested.error().text;
                 ++items;
             }

@@ -29,7 +29,8 @@ TEST(Faults, TruncatedInTheHeader) {
 }
 
 TEST(Faults, TruncatedInTheValueNamesTheTag) {
-    const ScanError error = fault_of(DataSetBytes().element(0x00080060, "CS", "CT").header(0x00100020, "LO", 5).raw("ID"));
+    const ScanError error = fault_of(
+        DataSetBytes().element(0x00080060, "CS", "CT").header(0x00100020, "LO", 5).raw("ID"));
     EXPECT_EQ(error.fault, ScanFault::truncated);
     EXPECT_EQ(error.offset, 10U);
     EXPECT_THAT(error.text, HasSubstr("(0010,0020)"));
@@ -37,19 +38,26 @@ TEST(Faults, TruncatedInTheValueNamesTheTag) {
 }
 
 TEST(Faults, TruncatedWithoutDelimiter) {
-    EXPECT_EQ(fault_of(DataSetBytes().header(0x00081110, "SQ", undefined_length)).fault, ScanFault::truncated);
-    EXPECT_EQ(fault_of(DataSetBytes().header(0x00081110, "SQ", undefined_length).item(undefined_length)).fault,
+    EXPECT_EQ(fault_of(DataSetBytes().header(0x00081110, "SQ", undefined_length)).fault,
               ScanFault::truncated);
-    EXPECT_EQ(fault_of(DataSetBytes().header(0x7FE00010, "OB", undefined_length).item("ab")).fault, ScanFault::truncated);
-    EXPECT_EQ(fault_of(DataSetBytes().header(0x7FE00010, "OB", undefined_length).item(100).raw("ab")).fault,
+    EXPECT_EQ(
+        fault_of(DataSetBytes().header(0x00081110, "SQ", undefined_length).item(undefined_length))
+            .fault,
+        ScanFault::truncated);
+    EXPECT_EQ(fault_of(DataSetBytes().header(0x7FE00010, "OB", undefined_length).item("ab")).fault,
               ScanFault::truncated);
+    EXPECT_EQ(
+        fault_of(DataSetBytes().header(0x7FE00010, "OB", undefined_length).item(100).raw("ab"))
+            .fault,
+        ScanFault::truncated);
 }
 
 TEST(Faults, BadLengthPastItsContainer) {
     DataSetBytes inner;
     inner.header(0x00080060, "CS", 20).raw("CT");
-    const ScanError error =
-        fault_of(DataSetBytes().element(0x00081110, "SQ", DataSetBytes().item(inner)).element(0x00100020, "LO", "a long text"));
+    const ScanError error = fault_of(DataSetBytes()
+                                         .element(0x00081110, "SQ", DataSetBytes().item(inner))
+                                         .element(0x00100020, "LO", "a long text"));
     EXPECT_EQ(error.fault, ScanFault::bad_length);
     EXPECT_THAT(error.text, HasSubstr("(0008,0060)"));
     // An item without end inside a sequence with one.
@@ -62,7 +70,8 @@ TEST(Faults, BadLengthPastItsContainer) {
 
 TEST(Faults, BadLengthUndefinedWhereItCannotBe) {
     for (const std::string_view vr : {"UT", "UC", "UR", "OD", "OF", "OL", "OV", "SV", "UV"}) {
-        const ScanError error = fault_of(DataSetBytes().header(0x00091001, vr, undefined_length).item("").end_sequence());
+        const ScanError error = fault_of(
+            DataSetBytes().header(0x00091001, vr, undefined_length).item("").end_sequence());
         EXPECT_EQ(error.fault, ScanFault::bad_length) << vr;
         EXPECT_THAT(error.text, HasSubstr(std::string(vr)));
     }
@@ -79,14 +88,18 @@ TEST(Faults, BadVr) {
 
 template <class Open, class Close> DataSetBytes nested(std::size_t depth, Open open, Close close) {
     DataSetBytes bytes;
-    for (std::size_t i = 0; i < depth; ++i) open(bytes);
-    for (std::size_t i = 0; i < depth; ++i) close(bytes);
+    for (std::size_t i = 0; i < depth; ++i)
+        open(bytes);
+    for (std::size_t i = 0; i < depth; ++i)
+        close(bytes);
     return bytes;
 }
 DataSetBytes nested_undefined(std::size_t depth) {
     return nested(
         depth,
-        [](DataSetBytes& b) { b.header(0x00081110, "SQ", undefined_length).item(undefined_length); },
+        [](DataSetBytes& b) {
+            b.header(0x00081110, "SQ", undefined_length).item(undefined_length);
+        },
         [](DataSetBytes& b) { b.end_item().end_sequence(); });
 }
 DataSetBytes nested_defined(std::size_t depth) {
@@ -111,12 +124,14 @@ TEST(Faults, TooDeep) {
 TEST(Faults, DepthTakesNoStack) {
     ScanLimits limits;
     limits.depth = 1'000'000;
-    for (const auto& make : {nested_undefined, nested_defined}) EXPECT_TRUE(make(200'000).scan(limits));
+    for (const auto& make : {nested_undefined, nested_defined})
+        EXPECT_TRUE(make(200'000).scan(limits));
 }
 
 TEST(Faults, TooManyElements) {
     DataSetBytes inner;
-    for (int i = 0; i < 8; ++i) inner.element(0x00080060, "CS", "CT");
+    for (int i = 0; i < 8; ++i)
+        inner.element(0x00080060, "CS", "CT");
     DataSetBytes bytes;
     bytes.element(0x00081110, "SQ", DataSetBytes().item(inner)).element(0x00100020, "LO", "ID");
     EXPECT_TRUE(bytes.scan(ScanLimits{.elements = 10}));
@@ -126,16 +141,22 @@ TEST(Faults, TooManyElements) {
 TEST(Faults, ElementTooLarge) {
     const ScanLimits limits{.element_bytes = 8};
     EXPECT_TRUE(DataSetBytes().element(0x00104000, "LT", "12345678").scan(limits));
-    EXPECT_EQ(fault_of(DataSetBytes().element(0x00104000, "LT", "123456789"), limits).fault, ScanFault::element_too_large);
-    for (const std::uint32_t tag : {0x7FE00010U, 0x7FE00008U, 0x7FE00009U, 0x7FE00001U, 0x7FE00002U, 0x00420011U}) {
+    EXPECT_EQ(fault_of(DataSetBytes().element(0x00104000, "LT", "123456789"), limits).fault,
+              ScanFault::element_too_large);
+    for (const std::uint32_t tag :
+         {0x7FE00010U, 0x7FE00008U, 0x7FE00009U, 0x7FE00001U, 0x7FE00002U, 0x00420011U}) {
         EXPECT_TRUE(DataSetBytes().element(tag, "OB", "123456789").scan(limits)) << std::hex << tag;
     }
-    const auto fragments =
-        DataSetBytes().header(0x7FE00010, "OB", undefined_length).item("").item("123456789").end_sequence();
+    const auto fragments = DataSetBytes()
+                               .header(0x7FE00010, "OB", undefined_length)
+                               .item("")
+                               .item("123456789")
+                               .end_sequence();
     EXPECT_TRUE(fragments.scan(limits));
     // Nested ones as well.
     EXPECT_EQ(fault_of(DataSetBytes().element(0x00081110, "SQ",
-                                              DataSetBytes().item(DataSetBytes().element(0x00104000, "LT", "123456789"))),
+                                              DataSetBytes().item(DataSetBytes().element(
+                                                  0x00104000, "LT", "123456789"))),
                        limits)
                   .fault,
               ScanFault::element_too_large);
@@ -149,35 +170,63 @@ TEST(Faults, ObjectTooLarge) {
 
 TEST(Faults, BadSequence) {
     const DataSetBytes element = DataSetBytes().element(0x00080060, "CS", "CT");
-    EXPECT_EQ(fault_of(DataSetBytes().element(0x00081110, "SQ", element)).fault, ScanFault::bad_sequence);
-    EXPECT_EQ(fault_of(DataSetBytes().header(0x00081110, "SQ", undefined_length).raw(element.view()).end_sequence()).fault,
+    EXPECT_EQ(fault_of(DataSetBytes().element(0x00081110, "SQ", element)).fault,
               ScanFault::bad_sequence);
-    EXPECT_EQ(fault_of(DataSetBytes().raw(element.view()).end_item()).fault, ScanFault::bad_sequence);
-    EXPECT_EQ(fault_of(DataSetBytes().raw(element.view()).end_sequence()).fault, ScanFault::bad_sequence);
+    EXPECT_EQ(fault_of(DataSetBytes()
+                           .header(0x00081110, "SQ", undefined_length)
+                           .raw(element.view())
+                           .end_sequence())
+                  .fault,
+              ScanFault::bad_sequence);
+    EXPECT_EQ(fault_of(DataSetBytes().raw(element.view()).end_item()).fault,
+              ScanFault::bad_sequence);
+    EXPECT_EQ(fault_of(DataSetBytes().raw(element.view()).end_sequence()).fault,
+              ScanFault::bad_sequence);
     EXPECT_EQ(fault_of(DataSetBytes().item(element)).fault, ScanFault::bad_sequence);
-    EXPECT_EQ(fault_of(DataSetBytes().header(0x00081110, "SQ", undefined_length).item(undefined_length).end_sequence()).fault,
+    EXPECT_EQ(fault_of(DataSetBytes()
+                           .header(0x00081110, "SQ", undefined_length)
+                           .item(undefined_length)
+                           .end_sequence())
+                  .fault,
               ScanFault::bad_sequence);
-    EXPECT_EQ(fault_of(DataSetBytes().header(0x00081110, "SQ", undefined_length).end_item()).fault, ScanFault::bad_sequence);
+    EXPECT_EQ(fault_of(DataSetBytes().header(0x00081110, "SQ", undefined_length).end_item()).fault,
+              ScanFault::bad_sequence);
 }
 
 TEST(Faults, BadFragments) {
     const DataSetBytes element = DataSetBytes().element(0x00080060, "CS", "CT");
-    EXPECT_EQ(fault_of(DataSetBytes().header(0x7FE00010, "OB", undefined_length).raw(element.view()).end_sequence()).fault,
-              ScanFault::bad_fragments);
-    EXPECT_EQ(fault_of(DataSetBytes().header(0x7FE00010, "OB", undefined_length).item("").item(undefined_length).end_item().end_sequence())
+    EXPECT_EQ(fault_of(DataSetBytes()
+                           .header(0x7FE00010, "OB", undefined_length)
+                           .raw(element.view())
+                           .end_sequence())
                   .fault,
               ScanFault::bad_fragments);
-    EXPECT_EQ(fault_of(DataSetBytes().header(0x7FE00010, "OB", undefined_length).item("").end_item()).fault,
+    EXPECT_EQ(fault_of(DataSetBytes()
+                           .header(0x7FE00010, "OB", undefined_length)
+                           .item("")
+                           .item(undefined_length)
+                           .end_item()
+                           .end_sequence())
+                  .fault,
               ScanFault::bad_fragments);
+    EXPECT_EQ(
+        fault_of(DataSetBytes().header(0x7FE00010, "OB", undefined_length).item("").end_item())
+            .fault,
+        ScanFault::bad_fragments);
 }
 
 TEST(Faults, BadGroup) {
-    EXPECT_EQ(fault_of(DataSetBytes().element(0x00020010, "UI", "1.2.")).fault, ScanFault::bad_group);
-    EXPECT_EQ(fault_of(DataSetBytes().element(0x00000002, "UI", "1.2.")).fault, ScanFault::bad_group);
-    EXPECT_EQ(fault_of(DataSetBytes().element(0x00080060, "CS", "CT").element(0x00020010, "UI", "1.2.")).fault,
+    EXPECT_EQ(fault_of(DataSetBytes().element(0x00020010, "UI", "1.2.")).fault,
               ScanFault::bad_group);
+    EXPECT_EQ(fault_of(DataSetBytes().element(0x00000002, "UI", "1.2.")).fault,
+              ScanFault::bad_group);
+    EXPECT_EQ(
+        fault_of(DataSetBytes().element(0x00080060, "CS", "CT").element(0x00020010, "UI", "1.2."))
+            .fault,
+        ScanFault::bad_group);
     EXPECT_EQ(fault_of(DataSetBytes().element(
-                           0x00081110, "SQ", DataSetBytes().item(DataSetBytes().element(0x00020010, "UI", "1.2."))))
+                           0x00081110, "SQ",
+                           DataSetBytes().item(DataSetBytes().element(0x00020010, "UI", "1.2."))))
                   .fault,
               ScanFault::bad_group);
 }

@@ -1,5 +1,6 @@
-// Damaged data sets: seeded mutations of small ones must never crash, read out of bounds or break the promises that
-// the index makes. The bytes lie in a block of their exact size, so that the address sanitizer sees every overrun.
+// Damaged data sets: seeded mutations of small ones must never crash, read out of bounds or break
+// the promises that the index makes. The bytes lie in a block of their exact size, so that the
+// address sanitizer sees every overrun.
 #include "pipeline/dicom/attributes.h"
 #include "pipeline/dicom/part10.h"
 #include "tests/dicom/dataset_bytes.h"
@@ -24,11 +25,20 @@ DataSetBytes seed_of(Encoding encoding) {
     bytes.element(0x00080005, "CS", "\\ISO 2022 IR 87").element(0x00080016, "UI", "1.2.3.");
     bytes.element(0x00080018, "UI", "1.2.4.").element(0x00080060, "CS", "CT");
     bytes.header(0x00081140, "SQ", undefined_length).item(undefined_length);
-    bytes.element(0x0040A170, "SQ", DataSetBytes(encoding).item(code)).end_item().item(code).end_sequence();
-    bytes.element(0x00090010, "LO", "ACME").header(0x00091001, "UN", undefined_length).raw(unknown.view());
+    bytes.element(0x0040A170, "SQ", DataSetBytes(encoding).item(code))
+        .end_item()
+        .item(code)
+        .end_sequence();
+    bytes.element(0x00090010, "LO", "ACME")
+        .header(0x00091001, "UN", undefined_length)
+        .raw(unknown.view());
     bytes.element(0x00100010, "PN", "\x1B$B;3ED\x1B(B^x");
     bytes.element(0x00880200, "SQ", DataSetBytes(encoding).item(icon));
-    bytes.header(0x7FE00010, "OB", undefined_length).item("").item("abcdef").item("gh").end_sequence();
+    bytes.header(0x7FE00010, "OB", undefined_length)
+        .item("")
+        .item("abcdef")
+        .item("gh")
+        .end_sequence();
     return bytes;
 }
 
@@ -37,24 +47,43 @@ class Mutator {
     explicit Mutator(std::uint32_t seed) : random_(seed) {}
     void mutate(std::vector<std::byte>& bytes) {
         const std::size_t rounds = 1 + below(4);
-        for (std::size_t i = 0; i < rounds; ++i) one(bytes);
+        for (std::size_t i = 0; i < rounds; ++i)
+            one(bytes);
     }
 
   private:
     std::size_t below(std::size_t bound) { return random_() % bound; }
     void one(std::vector<std::byte>& bytes) {
-        if (bytes.empty()) return;
+        if (bytes.empty())
+            return;
         const std::size_t at = below(bytes.size());
         const auto where = bytes.begin() + static_cast<std::ptrdiff_t>(at);
         switch (below(8)) {
-        case 0: bytes[at] ^= static_cast<std::byte>(1U << below(8)); break;
-        case 1: bytes[at] = static_cast<std::byte>(below(256)); break;
-        case 2: bytes.resize(at); break;
-        case 3: bytes.insert(where, 1 + below(9), static_cast<std::byte>(below(256))); break;
-        case 4: bytes.erase(where, where + static_cast<std::ptrdiff_t>(std::min<std::size_t>(1 + below(12), bytes.size() - at))); break;
-        case 5: splice_length(bytes, at & ~std::size_t{1}); break;
-        case 6: splice_delimiter(bytes, at & ~std::size_t{1}); break;
-        default: repeat(bytes, at); break;
+        case 0:
+            bytes[at] ^= static_cast<std::byte>(1U << below(8));
+            break;
+        case 1:
+            bytes[at] = static_cast<std::byte>(below(256));
+            break;
+        case 2:
+            bytes.resize(at);
+            break;
+        case 3:
+            bytes.insert(where, 1 + below(9), static_cast<std::byte>(below(256)));
+            break;
+        case 4:
+            bytes.erase(where, where + static_cast<std::ptrdiff_t>(std::min<std::size_t>(
+                                           1 + below(12), bytes.size() - at)));
+            break;
+        case 5:
+            splice_length(bytes, at & ~std::size_t{1});
+            break;
+        case 6:
+            splice_delimiter(bytes, at & ~std::size_t{1});
+            break;
+        default:
+            repeat(bytes, at);
+            break;
         }
     }
     void put32(std::vector<std::byte>& bytes, std::size_t at, std::uint32_t value) {
@@ -63,20 +92,24 @@ class Mutator {
         }
     }
     void splice_length(std::vector<std::byte>& bytes, std::size_t at) {
-        constexpr std::uint32_t lengths[] = {0xFFFFFFFF, 0xFFFFFFFE, 0x80000000, 0x7FFFFFFF, 0, 1, 8, 0xFFFF};
-        put32(bytes, at, below(2) == 0 ? lengths[below(8)] : static_cast<std::uint32_t>(bytes.size() - at));
+        constexpr std::uint32_t lengths[] = {0xFFFFFFFF, 0xFFFFFFFE, 0x80000000, 0x7FFFFFFF,
+                                             0,          1,          8,          0xFFFF};
+        put32(bytes, at,
+              below(2) == 0 ? lengths[below(8)] : static_cast<std::uint32_t>(bytes.size() - at));
     }
     void splice_delimiter(std::vector<std::byte>& bytes, std::size_t at) {
         constexpr std::uint32_t tags[] = {0xE000FFFE, 0xE00DFFFE, 0xE0DDFFFE, 0x00107FE0};
         put32(bytes, at, tags[below(4)]);
-        if (below(2) == 0) put32(bytes, at + 4, below(2) == 0 ? 0 : 0xFFFFFFFF);
+        if (below(2) == 0)
+            put32(bytes, at + 4, below(2) == 0 ? 0 : 0xFFFFFFFF);
     }
     void repeat(std::vector<std::byte>& bytes, std::size_t at) {
         const std::size_t size = std::min<std::size_t>(bytes.size() - at, 1 + below(64));
         const std::vector<std::byte> piece(bytes.begin() + static_cast<std::ptrdiff_t>(at),
                                            bytes.begin() + static_cast<std::ptrdiff_t>(at + size));
         for (std::size_t i = below(3); i < 3; ++i) {
-            bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at), piece.begin(), piece.end());
+            bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at), piece.begin(),
+                         piece.end());
         }
     }
     std::mt19937 random_;
@@ -84,7 +117,8 @@ class Mutator {
 
 // A copy that ends where its allocation ends.
 struct Exact {
-    explicit Exact(std::span<const std::byte> bytes) : size(bytes.size()), block(new std::byte[bytes.size()]) {
+    explicit Exact(std::span<const std::byte> bytes)
+        : size(bytes.size()), block(new std::byte[bytes.size()]) {
         std::copy(bytes.begin(), bytes.end(), block.get());
     }
     [[nodiscard]] std::span<const std::byte> view() const { return {block.get(), size}; }
@@ -92,7 +126,8 @@ struct Exact {
     std::unique_ptr<std::byte[]> block;
 };
 
-// Elements follow one another without gap or overlap and lie in the bytes; items lie in their element.
+// Elements follow one another without gap or overlap and lie in the bytes; items lie in their
+// element.
 void expect_sound(const DataSet& data_set) {
     std::uint64_t at = 0;
     for (const ElementRef& element : data_set.elements()) {
@@ -178,7 +213,8 @@ TEST(Fuzz, DamagedDataSets) {
                 EXPECT_LE(data_set.error().offset, bytes.size());
                 EXPECT_FALSE(data_set.error().text.empty());
             }
-            if (testing::Test::HasFatalFailure()) FAIL() << "round " << round;
+            if (testing::Test::HasFatalFailure())
+                FAIL() << "round " << round;
         }
     }
     // Both ways are taken, or the mutations are too tame or too wild to find anything.
@@ -198,7 +234,8 @@ TEST(Fuzz, DamagedFileMeta) {
         bytes.insert(bytes.begin(), 128, std::byte{0});
         const Exact exact(bytes);
         const auto meta = read_file_meta(exact.view());
-        if (!meta) continue;
+        if (!meta)
+            continue;
         ++read;
         EXPECT_LE(meta->dataset_offset, bytes.size());
         EXPECT_TRUE(is_valid_uid(meta->transfer_syntax_uid));
@@ -210,7 +247,8 @@ TEST(Fuzz, DamagedDeflate) {
     std::mt19937 random(7);
     for (int round = 0; round < 2000; ++round) {
         std::vector<std::byte> bytes(random() % 200);
-        for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+        for (std::byte& byte : bytes)
+            byte = static_cast<std::byte>(random());
         const Exact exact(bytes);
         const auto out = inflate_dataset(exact.view(), 4096);
         if (out) {

@@ -26,7 +26,8 @@ std::vector<std::byte> deflated(std::span<const std::byte> bytes) {
 TEST(Inflate, GivesTheDataSetBack) {
     for (const std::size_t size : {0U, 10U, 65536U, 65537U, 3'000'000U}) {
         std::vector<std::byte> bytes(size);
-        for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>((i * i) >> 7);
+        for (std::size_t i = 0; i < size; ++i)
+            bytes[i] = static_cast<std::byte>((i * i) >> 7);
         auto packed = deflated(bytes);
         packed.push_back(std::byte{0}); // padding to even length
         const auto out = inflate_dataset(packed, size);
@@ -49,7 +50,8 @@ TEST(Inflate, StopsAtTheCeiling) {
 
 TEST(Inflate, CutShortIsAFault) {
     std::vector<std::byte> bytes(100'000);
-    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>((i * 2654435761U) >> 13);
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        bytes[i] = static_cast<std::byte>((i * 2654435761U) >> 13);
     const auto packed = deflated(bytes);
     for (std::size_t cut = 0; cut < packed.size(); cut += 1 + packed.size() / 97) {
         const auto out = inflate_dataset(std::span(packed).first(cut), 1U << 30);

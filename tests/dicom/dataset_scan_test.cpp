@@ -12,21 +12,26 @@ std::string tags_of(const DataSet& data_set) {
     std::string text;
     for (const ElementRef& element : data_set.elements()) {
         char line[64];
-        std::snprintf(line, sizeof line, "%08X%s%c%llu ", element.tag(), std::string(element.vr_text()).c_str(),
-                      element.undefined_length ? '?' : ':', static_cast<unsigned long long>(element.value_length));
+        std::snprintf(line, sizeof line, "%08X%s%c%llu ", element.tag(),
+                      std::string(element.vr_text()).c_str(), element.undefined_length ? '?' : ':',
+                      static_cast<unsigned long long>(element.value_length));
         text += line;
     }
     return text;
 }
 
 class EveryEncoding : public testing::TestWithParam<Encoding> {};
-INSTANTIATE_TEST_SUITE_P(Scan, EveryEncoding, testing::Values(explicit_le, implicit_le, explicit_be), [](const auto& param) {
-    return std::string(param.param.implicit_vr ? "Implicit" : "Explicit") + (param.param.big_endian ? "BE" : "LE");
-});
+INSTANTIATE_TEST_SUITE_P(Scan, EveryEncoding,
+                         testing::Values(explicit_le, implicit_le, explicit_be),
+                         [](const auto& param) {
+                             return std::string(param.param.implicit_vr ? "Implicit" : "Explicit") +
+                                    (param.param.big_endian ? "BE" : "LE");
+                         });
 
 TEST_P(EveryEncoding, FindsPlainElements) {
     DataSetBytes bytes(GetParam());
-    bytes.element(0x00080060, "CS", "CT").element(0x00280010, "US", DataSetBytes(GetParam()).u16(512));
+    bytes.element(0x00080060, "CS", "CT")
+        .element(0x00280010, "US", DataSetBytes(GetParam()).u16(512));
     bytes.element(0x7FE00010, "OW", "abcdef");
     const auto data_set = bytes.scan();
     ASSERT_TRUE(data_set) << data_set.error().text;
@@ -46,7 +51,10 @@ TEST_P(EveryEncoding, WalksSequencesOfEveryKindOfLength) {
     DataSetBytes defined_item(encoding);
     defined_item.item(inner);
     DataSetBytes bytes(encoding);
-    bytes.header(0x00081110, "SQ", undefined_length).raw(undefined_item.view()).raw(defined_item.view()).end_sequence();
+    bytes.header(0x00081110, "SQ", undefined_length)
+        .raw(undefined_item.view())
+        .raw(defined_item.view())
+        .end_sequence();
     bytes.element(0x00081111, "SQ", undefined_item);
     bytes.element(0x00081140, "SQ", defined_item);
     bytes.element(0x00081199, "SQ", "");
@@ -65,7 +73,8 @@ TEST_P(EveryEncoding, WalksSequencesOfEveryKindOfLength) {
     EXPECT_TRUE(items[0].undefined_length);
     EXPECT_FALSE(items[1].undefined_length);
     for (const ItemRef& item : items) {
-        const auto nested = DataSet::scan(data_set->value(item), data_set->items_encoding(data_set->elements()[0]));
+        const auto nested =
+            DataSet::scan(data_set->value(item), data_set->items_encoding(data_set->elements()[0]));
         ASSERT_TRUE(nested);
         EXPECT_EQ(nested->text(0x0008, 0x1150), "1.2.3");
     }
@@ -82,17 +91,20 @@ TEST_P(EveryEncoding, EmptyDataSetIsOne) {
 
 TEST(Scan, LengthFieldsByVr) {
     // Sixteen bits for these, thirty-two for the others (PS3.5 7.1.2).
-    for (const std::string_view vr : {"AE", "AS", "AT", "CS", "DA", "DS", "DT", "FL", "FD", "IS", "LO", "LT", "PN", "SH",
-                                      "SL", "SS", "ST", "TM", "UI", "UL", "US"}) {
+    for (const std::string_view vr :
+         {"AE", "AS", "AT", "CS", "DA", "DS", "DT", "FL", "FD", "IS", "LO",
+          "LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"}) {
         DataSetBytes bytes;
         bytes.u16(9).u16(0x1001).raw(vr).u16(4).raw("abcd").element(0x00091002, "UL", "wxyz");
         const auto data_set = bytes.scan();
         ASSERT_TRUE(data_set) << vr << data_set.error().text;
         EXPECT_EQ(data_set->elements().size(), 2U) << vr;
     }
-    for (const std::string_view vr : {"OB", "OD", "OF", "OL", "OV", "OW", "SV", "UC", "UN", "UR", "UT", "UV", "ZZ"}) {
+    for (const std::string_view vr :
+         {"OB", "OD", "OF", "OL", "OV", "OW", "SV", "UC", "UN", "UR", "UT", "UV", "ZZ"}) {
         DataSetBytes bytes;
-        bytes.u16(9).u16(0x1001).raw(vr).u16(0).u32(4).raw("abcd").element(0x00091002, "UL", "wxyz");
+        bytes.u16(9).u16(0x1001).raw(vr).u16(0).u32(4).raw("abcd").element(0x00091002, "UL",
+                                                                           "wxyz");
         const auto data_set = bytes.scan();
         ASSERT_TRUE(data_set) << vr << data_set.error().text;
         EXPECT_EQ(data_set->elements().size(), 2U) << vr;
@@ -101,8 +113,9 @@ TEST(Scan, LengthFieldsByVr) {
 }
 
 TEST(Scan, VrsOfOldWritersHaveShortLengths) {
-    for (const std::string_view vr : {std::string_view("??"), std::string_view("  "), std::string_view("\0\0", 2),
-                                      std::string_view("ox"), std::string_view("- "), std::string_view("\x01\xFF")}) {
+    for (const std::string_view vr :
+         {std::string_view("??"), std::string_view("  "), std::string_view("\0\0", 2),
+          std::string_view("ox"), std::string_view("- "), std::string_view("\x01\xFF")}) {
         DataSetBytes bytes;
         bytes.u16(9).u16(0x1001).raw(vr).u16(3).raw("abc").element(0x00091002, "UL", "wxyz");
         const auto data_set = bytes.scan();
@@ -126,17 +139,19 @@ TEST(Scan, ImplicitVrComesFromTheDictionary) {
     bytes.element(0x7FE00010, "", "ab");
     const auto data_set = bytes.scan();
     ASSERT_TRUE(data_set) << data_set.error().text;
-    EXPECT_EQ(tags_of(*data_set),
-              "00080000UL:4 00080018UI:6 00090010LO:4 00091001UN:5 00280106US:2 00283006OW:2 0028EEEEUN:2 "
-              "50020010US:2 60120010US:2 60123000OW:2 7FE00010OW:2 ");
+    EXPECT_EQ(tags_of(*data_set), "00080000UL:4 00080018UI:6 00090010LO:4 00091001UN:5 "
+                                  "00280106US:2 00283006OW:2 0028EEEEUN:2 "
+                                  "50020010US:2 60120010US:2 60123000OW:2 7FE00010OW:2 ");
 }
 
 TEST(Scan, UnOfUndefinedLengthHoldsImplicitLittleEndian) {
     for (const Encoding outer : {explicit_le, explicit_be}) {
         DataSetBytes inner(implicit_le);
         inner.item(undefined_length).element(0x00080060, "", "MR");
-        // UN inside UN content has no VR of its own any more: a nested sequence of undefined length.
-        inner.header(0x00091002, "", undefined_length).item(DataSetBytes(implicit_le).element(0x00080060, "", "CT"));
+        // UN inside UN content has no VR of its own any more: a nested sequence of undefined
+        // length.
+        inner.header(0x00091002, "", undefined_length)
+            .item(DataSetBytes(implicit_le).element(0x00080060, "", "CT"));
         inner.end_sequence().end_item().end_sequence();
         DataSetBytes bytes(outer);
         bytes.header(0x00091001, "UN", undefined_length).raw(inner.view());
@@ -160,7 +175,8 @@ TEST(Scan, UnOfDefinedLengthMayBeAsked) {
     DataSetBytes inner(implicit_le);
     inner.item(DataSetBytes(implicit_le).element(0x00080060, "", "MR"));
     DataSetBytes bytes;
-    bytes.element(0x00091001, "UN", inner).element(0x00091002, "UN", std::string_view("\xFE\xFF\x00\xE0 no items", 13));
+    bytes.element(0x00091001, "UN", inner)
+        .element(0x00091002, "UN", std::string_view("\xFE\xFF\x00\xE0 no items", 13));
     const auto data_set = bytes.scan();
     ASSERT_TRUE(data_set);
     EXPECT_EQ(data_set->items(data_set->elements()[0]).size(), 1U);
@@ -169,7 +185,11 @@ TEST(Scan, UnOfDefinedLengthMayBeAsked) {
 
 TEST(Scan, EncapsulatedPixelDataIsFragments) {
     DataSetBytes bytes;
-    bytes.header(0x7FE00010, "OB", undefined_length).item("").item("abcd").item("efghij").end_sequence();
+    bytes.header(0x7FE00010, "OB", undefined_length)
+        .item("")
+        .item("abcd")
+        .item("efghij")
+        .end_sequence();
     bytes.element(0xFFFCFFFC, "OB", "padding");
     const auto data_set = bytes.scan();
     ASSERT_TRUE(data_set) << data_set.error().text;
@@ -179,7 +199,8 @@ TEST(Scan, EncapsulatedPixelDataIsFragments) {
     EXPECT_EQ(fragments[0].value_length, 0U);
     EXPECT_EQ(fragments[2].value_length, 6U);
     EXPECT_EQ(std::to_integer<char>(data_set->value(fragments[2])[0]), 'e');
-    EXPECT_EQ(fragments[2].end_offset, data_set->elements()[0].value_offset + data_set->elements()[0].value_length);
+    EXPECT_EQ(fragments[2].end_offset,
+              data_set->elements()[0].value_offset + data_set->elements()[0].value_length);
 }
 
 TEST(Scan, EncapsulatedIconsToo) {
@@ -190,7 +211,9 @@ TEST(Scan, EncapsulatedIconsToo) {
         if (defined) {
             bytes.element(0x00880200, "SQ", DataSetBytes().item(icon));
         } else {
-            bytes.header(0x00880200, "SQ", undefined_length).item(undefined_length).raw(icon.view());
+            bytes.header(0x00880200, "SQ", undefined_length)
+                .item(undefined_length)
+                .raw(icon.view());
             bytes.end_item().end_sequence();
         }
         bytes.element(0x7FE00010, "OW", "ab");
@@ -202,7 +225,9 @@ TEST(Scan, EncapsulatedIconsToo) {
 
 TEST(Scan, ToleratesOddLengthsDuplicatesAndDisorder) {
     DataSetBytes bytes;
-    bytes.element(0x00100020, "LO", "odd").element(0x00080060, "CS", "CT").element(0x00080060, "CS", "MR");
+    bytes.element(0x00100020, "LO", "odd")
+        .element(0x00080060, "CS", "CT")
+        .element(0x00080060, "CS", "MR");
     const auto data_set = bytes.scan();
     ASSERT_TRUE(data_set);
     EXPECT_EQ(data_set->elements().size(), 3U);
@@ -214,7 +239,8 @@ TEST(Scan, ToleratesNeedlessDelimiters) {
     DataSetBytes inner;
     inner.element(0x00080060, "CS", "CT").end_item();
     DataSetBytes bytes;
-    bytes.element(0x00081110, "SQ", DataSetBytes().item(inner).end_sequence()).element(0x00100020, "LO", "ID");
+    bytes.element(0x00081110, "SQ", DataSetBytes().item(inner).end_sequence())
+        .element(0x00100020, "LO", "ID");
     const auto data_set = bytes.scan();
     ASSERT_TRUE(data_set) << data_set.error().text;
     EXPECT_EQ(data_set->text(0x0010, 0x0020), "ID");
@@ -224,7 +250,9 @@ TEST(Scan, ItemThatClaimsTooMuchEndsWithItsSequence) {
     const DataSetBytes inner = DataSetBytes().element(0x00080060, "CS", "CT");
     DataSetBytes bytes;
     bytes.header(0x00081110, "SQ", static_cast<std::uint32_t>(8 + inner.bytes().size()));
-    bytes.item(static_cast<std::uint32_t>(inner.bytes().size() + 24)).raw(inner.view()).element(0x00100020, "LO", "ID");
+    bytes.item(static_cast<std::uint32_t>(inner.bytes().size() + 24))
+        .raw(inner.view())
+        .element(0x00100020, "LO", "ID");
     const auto data_set = bytes.scan();
     ASSERT_TRUE(data_set) << data_set.error().text;
     EXPECT_EQ(data_set->text(0x0010, 0x0020), "ID");
@@ -253,14 +281,21 @@ TEST(Scan, EncodingOfSyntaxes) {
 struct Recorder final : DataSetVisitor {
     std::string log;
     void element(const ElementRef& e, Encoding encoding, std::uint32_t depth) override {
-        log += "e" + std::to_string(depth) + (encoding.implicit_vr ? "i" : "x") + std::to_string(e.value_length) + " ";
+        log += "e" + std::to_string(depth) + (encoding.implicit_vr ? "i" : "x") +
+               std::to_string(e.value_length) + " ";
     }
     void begin_sequence(const ElementRef&, Encoding, std::uint32_t depth) override {
         log += "s" + std::to_string(depth) + "[ ";
     }
-    void begin_item(const ItemRef&, std::uint32_t depth) override { log += "i" + std::to_string(depth) + "( "; }
-    void end_item(const ItemRef& item, std::uint32_t) override { log += std::to_string(item.value_length) + ") "; }
-    void end_sequence(const ElementRef& e, std::uint32_t) override { log += std::to_string(e.value_length) + "] "; }
+    void begin_item(const ItemRef&, std::uint32_t depth) override {
+        log += "i" + std::to_string(depth) + "( ";
+    }
+    void end_item(const ItemRef& item, std::uint32_t) override {
+        log += std::to_string(item.value_length) + ") ";
+    }
+    void end_sequence(const ElementRef& e, std::uint32_t) override {
+        log += std::to_string(e.value_length) + "] ";
+    }
 };
 
 TEST(Walk, ReportsInTheOrderOfTheBytes) {
@@ -268,7 +303,9 @@ TEST(Walk, ReportsInTheOrderOfTheBytes) {
     unknown.item(DataSetBytes(implicit_le).element(0x00080060, "", "MR")).end_sequence();
     DataSetBytes bytes;
     bytes.element(0x00080060, "CS", "CT");
-    bytes.header(0x00081110, "SQ", undefined_length).item(undefined_length).element(0x00081150, "UI", "1.2.");
+    bytes.header(0x00081110, "SQ", undefined_length)
+        .item(undefined_length)
+        .element(0x00081150, "UI", "1.2.");
     bytes.header(0x00091001, "UN", undefined_length).raw(unknown.view());
     bytes.end_item().end_sequence();
     Recorder recorder;

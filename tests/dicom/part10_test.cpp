@@ -1,6 +1,7 @@
-// File meta information: what we write DCMTK reads, what others write we read, and the spool's own part.
-#include "pipeline/dicom/part10.h"
+// File meta information: what we write DCMTK reads, what others write we read, and the spool's own
+// part.
 #include "pipeline/dicom/digest.h"
+#include "pipeline/dicom/part10.h"
 #include "tests/dicom/dataset_bytes.h"
 
 #include <cstdlib>
@@ -27,7 +28,9 @@ std::vector<std::byte> joined(std::vector<std::byte> meta, std::span<const std::
     return meta;
 }
 DataSetBytes small_data_set() {
-    return DataSetBytes().element(0x00080016, "UI", class_uid).element(0x00080018, "UI", instance_uid);
+    return DataSetBytes()
+        .element(0x00080016, "UI", class_uid)
+        .element(0x00080018, "UI", instance_uid);
 }
 
 class TemporaryFile {
@@ -49,10 +52,13 @@ class TemporaryFile {
 
 std::string dcmtk_string(DcmItem& item, std::uint16_t element) {
     OFString value;
-    return item.findAndGetOFStringArray(DcmTagKey(0x0002, element), value).good() ? std::string(value.c_str()) : "-";
+    return item.findAndGetOFStringArray(DcmTagKey(0x0002, element), value).good()
+               ? std::string(value.c_str())
+               : "-";
 }
 
-void expect_dcmtk_reads(std::span<const std::byte> file, std::string_view source, std::string_view receiving) {
+void expect_dcmtk_reads(std::span<const std::byte> file, std::string_view source,
+                        std::string_view receiving) {
     const TemporaryFile temporary(file);
     DcmFileFormat format;
     const OFCondition status = format.loadFile(temporary.path().c_str());
@@ -76,9 +82,12 @@ void expect_dcmtk_reads(std::span<const std::byte> file, std::string_view source
 }
 
 TEST(FileMeta, IsReadByDcmtk) {
-    expect_dcmtk_reads(joined(make_file_meta(class_uid, instance_uid, syntax_uid, "CT_SCANNER"), small_data_set().bytes()),
+    expect_dcmtk_reads(joined(make_file_meta(class_uid, instance_uid, syntax_uid, "CT_SCANNER"),
+                              small_data_set().bytes()),
                        "CT_SCANNER", "-");
-    expect_dcmtk_reads(joined(make_file_meta(class_uid, instance_uid, syntax_uid, ""), small_data_set().bytes()), "-", "-");
+    expect_dcmtk_reads(
+        joined(make_file_meta(class_uid, instance_uid, syntax_uid, ""), small_data_set().bytes()),
+        "-", "-");
 }
 
 TEST(FileMeta, IsReadBack) {
@@ -106,7 +115,8 @@ Origin origin_of_a_ct() {
 }
 
 TEST(SpoolHeader, IsReadByDcmtk) {
-    const SpoolHeader header = make_spool_header(class_uid, instance_uid, syntax_uid, origin_of_a_ct());
+    const SpoolHeader header =
+        make_spool_header(class_uid, instance_uid, syntax_uid, origin_of_a_ct());
     expect_dcmtk_reads(joined(header.bytes, small_data_set().bytes()), "CT 1", "DCMFLOW");
 }
 
@@ -144,8 +154,9 @@ TEST(SpoolHeader, KeepsOriginAndDigest) {
 TEST(SpoolHeader, HasOneSizeForAllDigestsAndTimes) {
     Origin origin = origin_of_a_ct();
     const auto size = make_spool_header(class_uid, instance_uid, syntax_uid, origin).bytes.size();
-    for (const std::int64_t received : {std::int64_t{0}, std::int64_t{-1}, std::numeric_limits<std::int64_t>::max(),
-                                        std::numeric_limits<std::int64_t>::min()}) {
+    for (const std::int64_t received :
+         {std::int64_t{0}, std::int64_t{-1}, std::numeric_limits<std::int64_t>::max(),
+          std::numeric_limits<std::int64_t>::min()}) {
         origin.received = received;
         const auto header = make_spool_header(class_uid, instance_uid, syntax_uid, origin);
         EXPECT_EQ(header.bytes.size(), size);
@@ -178,7 +189,8 @@ TEST(SpoolHeader, PrivateInformationOfOthersIsNotOurs) {
         return read_file_meta(bytes.bytes());
     };
     const auto header = make_spool_header(class_uid, instance_uid, syntax_uid, origin_of_a_ct());
-    const auto text = std::string(reinterpret_cast<const char*>(header.bytes.data()), header.bytes.size());
+    const auto text =
+        std::string(reinterpret_cast<const char*>(header.bytes.data()), header.bytes.size());
     const std::string ours = text.substr(text.find("dcmflow-spool-1"));
     EXPECT_TRUE(with("1.2.826.0.1.3680043.10.1462.1.1", ours)->origin);
     EXPECT_FALSE(with("1.2.3", ours)->origin);
@@ -255,20 +267,28 @@ TEST(ForeignMeta, Refusals) {
     EXPECT_THAT(refused(DataSetBytes().zeros(131)), HasSubstr("DICM"));
     EXPECT_THAT(refused(DataSetBytes().zeros(128).raw("DICN")), HasSubstr("DICM"));
     EXPECT_THAT(refused(DataSetBytes().zeros(128).raw("DICM")), HasSubstr("(0002,0010)"));
-    EXPECT_THAT(refused(DataSetBytes().zeros(128).raw("DICM").raw(small_data_set().view())), HasSubstr("(0002,0010)"));
-    EXPECT_THAT(refused(DataSetBytes().zeros(128).raw("DICM").element(0x00020010, "UI", "not a uid")), HasSubstr("not a uid"));
-    EXPECT_THAT(refused(DataSetBytes().zeros(128).raw("DICM").header(0x00020010, "UI", 20).raw("1.2")), HasSubstr("(0002,0010)"));
-    EXPECT_THAT(refused(DataSetBytes().zeros(128).raw("DICM").u16(2).u16(1).raw("OB").u16(0)), HasSubstr("ends inside"));
+    EXPECT_THAT(refused(DataSetBytes().zeros(128).raw("DICM").raw(small_data_set().view())),
+                HasSubstr("(0002,0010)"));
+    EXPECT_THAT(
+        refused(DataSetBytes().zeros(128).raw("DICM").element(0x00020010, "UI", "not a uid")),
+        HasSubstr("not a uid"));
+    EXPECT_THAT(
+        refused(DataSetBytes().zeros(128).raw("DICM").header(0x00020010, "UI", 20).raw("1.2")),
+        HasSubstr("(0002,0010)"));
+    EXPECT_THAT(refused(DataSetBytes().zeros(128).raw("DICM").u16(2).u16(1).raw("OB").u16(0)),
+                HasSubstr("ends inside"));
     DataSetBytes huge;
     huge.zeros(128).raw("DICM");
-    for (int i = 0; i < 40; ++i) huge.element(0x00020102, "OB", std::string(60'000, 'x'));
+    for (int i = 0; i < 40; ++i)
+        huge.element(0x00020102, "OB", std::string(60'000, 'x'));
     EXPECT_THAT(refused(huge), HasSubstr("megabyte"));
 }
 
 TEST(ForeignMeta, CutAnywhereNeverReadsPastTheEnd) {
     const auto header = make_spool_header(class_uid, instance_uid, syntax_uid, origin_of_a_ct());
     for (std::size_t cut = 0; cut < header.bytes.size(); ++cut) {
-        const std::vector<std::byte> exact(header.bytes.begin(), header.bytes.begin() + static_cast<long>(cut));
+        const std::vector<std::byte> exact(header.bytes.begin(),
+                                           header.bytes.begin() + static_cast<long>(cut));
         const auto meta = read_file_meta(exact); // ASan judges
         if (meta) {
             EXPECT_LE(meta->dataset_offset, cut);
@@ -290,7 +310,8 @@ TEST(Uid, Validity) {
 
 TEST(Digests, PiecesAreTheWhole) {
     std::vector<std::byte> bytes(100'000);
-    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>((i * i) >> 3);
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        bytes[i] = static_cast<std::byte>((i * i) >> 3);
     const Digest whole = digest_of(bytes);
     Digester digester;
     for (int round = 0; round < 2; ++round) { // finish() starts anew
