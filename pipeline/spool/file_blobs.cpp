@@ -220,7 +220,7 @@ FileBlobs::FileBlobs(fs::path folder, std::shared_ptr<Files> files, const FileBl
 
 FileBlobs::~FileBlobs() = default;
 
-Result<std::unique_ptr<FileBlobs>> FileBlobs::open(const fs::path& folder, std::shared_ptr<Files> files,
+Result<std::unique_ptr<FileBlobs>> FileBlobs::open_folder(const fs::path& folder, std::shared_ptr<Files> files,
                                                    const FileBlobsOptions& options) {
     std::unique_ptr<FileBlobs> store(new FileBlobs(folder, std::move(files), options));
     if (auto status = store->prepare(); !status)

@@ -35,9 +35,9 @@ struct FileBlobsOptions {
 
 class FileBlobs final : public BlobStore {
   public:
-    [[nodiscard]] static Result<std::unique_ptr<FileBlobs>> open(const std::filesystem::path& folder,
-                                                                 std::shared_ptr<Files> files = real_files(),
-                                                                 const FileBlobsOptions& options = {});
+    [[nodiscard]] static Result<std::unique_ptr<FileBlobs>> open_folder(const std::filesystem::path& folder,
+                                                                        std::shared_ptr<Files> files = real_files(),
+                                                                        const FileBlobsOptions& options = {});
     ~FileBlobs() override;
 
     [[nodiscard]] Result<std::unique_ptr<BlobWriter>> create() override;

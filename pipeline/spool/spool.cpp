@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <fmt/format.h>
 #include <limits>
 #include <mutex>
@@ -33,6 +34,10 @@ std::optional<std::span<const std::byte>> data_set_of(std::span<const std::byte>
     if (!meta || meta->dataset_offset > file.size())
         return std::nullopt;
     return file.subspan(static_cast<std::size_t>(meta->dataset_offset));
+}
+
+bool same_bytes(std::span<const std::byte> a, std::span<const std::byte> b) {
+    return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
 }
 
 } // namespace
@@ -69,7 +74,7 @@ Result<std::unique_ptr<Spool>> Spool::open(const SpoolOptions& options, SpoolPar
     auto state = std::make_unique<State>();
     state->lock = std::move(*lock);
     std::unique_ptr<Spool> spool(new Spool(options, std::move(state)));
-    auto blobs = FileBlobs::open(options.folder, files);
+    auto blobs = FileBlobs::open_folder(options.folder, files);
     if (!blobs)
         return tl::unexpected(blobs.error());
     spool->blobs_ = std::move(*blobs);
@@ -195,7 +200,7 @@ Result<Accepted> Spool::settle_duplicate(AcceptRequest request, Accepted duplica
     if (!old && old.error().code != ErrorCode::not_found)
         return tl::unexpected(old.error());
     const auto old_bytes = old ? data_set_of((*old)->bytes()) : std::nullopt;
-    if (old_bytes && std::ranges::equal(*old_bytes, *fresh_bytes)) {
+    if (old_bytes && same_bytes(*old_bytes, *fresh_bytes)) {
         (void)blobs_->remove(request.instance.blob); // if that fails, the next start finds it a duplicate again
         return duplicate;
     }
