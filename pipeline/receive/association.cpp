@@ -228,10 +228,12 @@ Reading<void> Association::begin_store() {
 Reading<void> Association::end_store() {
     auto status = early_status_;
     auto text = early_comment_;
+    auto comment = early_comment_;
     if (reception_) {
         auto answer = reception_->finish();
         reception_.reset();
         status = answer.dimse_status();
+        comment = answer.comment();
         text = std::move(answer.text);
     }
     if (status == status_success) {
@@ -242,7 +244,7 @@ Reading<void> Association::end_store() {
     ++refused_;
     counters_.objects_refused.fetch_add(1, std::memory_order_relaxed);
     log_refusal(status, text);
-    return respond(status, text);
+    return respond(status, comment);
 }
 
 Reading<void> Association::respond(std::uint16_t status, std::string_view comment) {

@@ -74,6 +74,15 @@ std::uint16_t Answer::dimse_status() const {
     return 0x0110;
 }
 
+// Our own troubles name our folders: those are for the log.
+std::string Answer::comment() const {
+    switch (verdict) {
+    case Verdict::out_of_resources: return "out of resources, try again later";
+    case Verdict::internal: return "internal error, see the log";
+    default: return text;
+    }
+}
+
 Intake::Intake(Spool& spool, std::shared_ptr<const rules::Ruleset> rules, Logger& logger, IntakeLimits limits)
     : spool_(spool), rules_(std::move(rules)), logger_(logger), limits_(limits) {}
 

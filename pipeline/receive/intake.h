@@ -36,8 +36,9 @@ enum class Verdict : std::uint8_t {
 struct Answer {
     Verdict verdict = Verdict::internal;
     ScanFault fault = ScanFault::truncated; // for unreadable
-    std::string text;                       // no patient data; for (0000,0902) and the log
+    std::string text;                       // one sentence for the log; no patient data
     [[nodiscard]] std::uint16_t dimse_status() const; // PS3.4 B.2.3, reliability 2.2
+    [[nodiscard]] std::string comment() const;        // for the sender, (0000,0902): what is wrong with its object
 };
 
 // Objects since start: received = answered as stored, duplicate or new version; refused = A700, A900, 0110.

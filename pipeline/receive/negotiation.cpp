@@ -18,10 +18,11 @@ constexpr std::array<std::string_view, 8> not_storage{
 };
 
 // Storage classes that stand elsewhere, retired ones included.
-constexpr std::array<std::string_view, 10> storage_elsewhere{
+constexpr std::array<std::string_view, 11> storage_elsewhere{
     "1.2.840.10008.5.1.1.27",      // Stored Print (retired)
     "1.2.840.10008.5.1.1.29",      // Hardcopy Grayscale Image (retired)
     "1.2.840.10008.5.1.1.30",      // Hardcopy Color Image (retired)
+    "1.2.840.10008.5.1.4.34.1",    // RT Beams Delivery Instruction (draft)
     "1.2.840.10008.5.1.4.34.7",    // RT Beams Delivery Instruction
     "1.2.840.10008.5.1.4.34.10",   // RT Brachy Application Setup Delivery Instruction
     "1.2.840.10008.5.1.4.38.1",    // Hanging Protocol

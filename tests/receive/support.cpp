@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
 #include <fstream>
 #include <gtest/gtest.h>
@@ -128,10 +129,12 @@ std::string even(std::string text, char pad) {
 }
 
 std::string noise(std::size_t bytes, unsigned content) {
-    std::minstd_rand random(content + 1);
+    std::mt19937_64 random(content);
     std::string out(bytes, '\0');
-    for (auto& c : out)
-        c = static_cast<char>(random() >> 8);
+    for (std::size_t at = 0; at < bytes; at += sizeof(std::uint64_t)) {
+        const std::uint64_t value = random();
+        std::memcpy(out.data() + at, &value, std::min(sizeof value, bytes - at));
+    }
     return out;
 }
 
