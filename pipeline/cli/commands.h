@@ -9,6 +9,8 @@ namespace dcmflow::cli {
 Run setup_run(CLI::App& app, Shared& shared);
 Run setup_check(CLI::App& app, Shared& shared);
 Run setup_explain(CLI::App& app, Shared& shared);
+Run setup_echo(CLI::App& app, Shared& shared);
+Run setup_send(CLI::App& app, Shared& shared);
 Run setup_queue(CLI::App& app, Shared& shared);
 Run setup_pause(CLI::App& app, Shared& shared);
 Run setup_resume(CLI::App& app, Shared& shared);
