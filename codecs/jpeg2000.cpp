@@ -224,6 +224,12 @@ opj_cparameters_t parameters_for(const PixelFormat& format, bool transform) {
     return parameters;
 }
 
+// Guard bits (T.800 equation E-2) keep the largest wavelet coefficient representable. OpenJPEG's
+// two do not for all images: the chrominance of the reversible transform has a bit more than the
+// samples, 5/3 low-pass of five levels can grow it by 2.93, and rounding adds to that where samples
+// have one or two bits. Beyond, coefficients lose their top bit silently. Four cost a few bytes.
+constexpr std::array<const char*, 2> guard_bits{"GUARD_BITS=4", nullptr};
+
 CodecStatus run_encoder(const FrameView& frame, bool transform, FrameBuffer& out) {
     bool outgrown = false; // outlives the codec
     const Image image = make_image(frame);
@@ -236,6 +242,7 @@ CodecStatus run_encoder(const FrameView& frame, bool transform, FrameBuffer& out
     silence(codec.get(), &outgrown);
     opj_cparameters_t parameters = parameters_for(frame.format, transform);
     const bool done = opj_setup_encoder(codec.get(), &parameters, image.get()) == OPJ_TRUE &&
+                      opj_encoder_set_extra_options(codec.get(), guard_bits.data()) == OPJ_TRUE &&
                       opj_start_compress(codec.get(), image.get(), stream.get()) == OPJ_TRUE &&
                       opj_encode(codec.get(), stream.get()) == OPJ_TRUE &&
                       opj_end_compress(codec.get(), stream.get()) == OPJ_TRUE;

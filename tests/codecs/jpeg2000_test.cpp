@@ -58,6 +58,68 @@ TEST(Jpeg2000, EveryFormatSurvivesOurDecoderAndPlainOpenjpeg) {
     RecordProperty("incompressible", incompressible);
 }
 
+// Signs of the taps of five low-pass steps of the 5/3 wavelet, centred: the input that makes one
+// coefficient as large as it can be.
+std::vector<int> worst_signs() {
+    const std::array<double, 5> low{-1, 2, 6, 2, -1};
+    std::vector<double> taps{1};
+    for (std::size_t step = 1; step <= 16; step *= 2) {
+        std::vector<double> next(taps.size() + 4 * step);
+        for (std::size_t i = 0; i < taps.size(); ++i)
+            for (std::size_t j = 0; j < low.size(); ++j)
+                next[i + j * step] += taps[i] * low[j];
+        taps = next;
+    }
+    std::vector<int> signs;
+    for (const double tap : taps)
+        signs.push_back(tap < 0 ? -1 : 1);
+    return signs;
+}
+
+TEST(Jpeg2000, LargestCoefficientsKeepTheirTopBit) { // two guard bits lose it
+    const Jpeg2000Codec codec;
+    const std::vector<int> signs = worst_signs();
+    const auto half = static_cast<std::uint32_t>(signs.size() / 2);
+    const PixelFormat format = colour(256, 256, 8, 8, false);
+    FrameBuffer frame(format.frame_bytes()), stream, decoded;
+    for (std::uint32_t y = 0; y < 256; ++y) {
+        for (std::uint32_t x = 0; x < 256; ++x) {
+            const std::uint32_t i = x + half - 128, j = y + half - 128; // wraps when outside
+            const bool inside = i < signs.size() && j < signs.size();
+            const bool positive = inside && signs[i] * signs[j] > 0;
+            std::byte* pixel = &frame[(y * 256 + x) * 3]; // Cb = B - G is ±255
+            pixel[1] = positive ? std::byte{0} : std::byte{255};
+            pixel[2] = positive ? std::byte{255} : std::byte{0};
+        }
+    }
+    AttributeChanges changes;
+    ASSERT_EQ(codec.encode({format, frame}, {}, stream, changes), CodecStatus::ok);
+    ASSERT_EQ(changes.photometric, Photometric::ybr_rct);
+    ASSERT_EQ(codec.decode(stream, format, decoded), CodecStatus::ok);
+    EXPECT_TRUE(decoded == frame);
+}
+
+TEST(Jpeg2000, FewBitsOfNoiseAreExactOrRefused) {
+    const Jpeg2000Codec codec;
+    Random random{11};
+    FrameBuffer stream, decoded;
+    AttributeChanges changes;
+    for (std::uint64_t seed = 0; seed < 400; ++seed) {
+        const auto rows = static_cast<std::uint32_t>(1 + random.below(150));
+        const auto columns = static_cast<std::uint32_t>(1 + random.below(150));
+        const auto stored = static_cast<unsigned>(1 + random.below(3));
+        const PixelFormat format = random.below(2) != 0 ? mono(rows, columns, 8, stored, false)
+                                                        : colour(rows, columns, 8, stored, false);
+        const FrameBuffer frame = make_frame(format, contents[2 + random.below(2)], seed);
+        const CodecStatus status = codec.encode({format, frame}, {}, stream, changes);
+        if (status == CodecStatus::incompressible)
+            continue;
+        ASSERT_EQ(status, CodecStatus::ok);
+        ASSERT_EQ(codec.decode(stream, format, decoded), CodecStatus::ok);
+        ASSERT_TRUE(decoded == frame) << describe(format, Content::noise);
+    }
+}
+
 TEST(Jpeg2000, ColourTransformOnlyForEightBitRgb) {
     const Jpeg2000Codec codec;
     FrameBuffer stream;
