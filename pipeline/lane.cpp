@@ -176,7 +176,7 @@ bool Lane::wait_for_turn(Worker& worker, const std::stop_token& stop) {
         if (worker.next_due && !paused_)
             wake_at = std::min(wake_at, now + std::chrono::milliseconds(
                                                   std::max<std::int64_t>(1, *worker.next_due - unix_ms_now())));
-        changed_.wait_until(lock, stop, wake_at, [&] { return false; });
+        changed_.wait_until(lock, wake_at);
     }
 }
 

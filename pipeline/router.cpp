@@ -40,7 +40,7 @@ Status Router::open_spool() {
     if (!spool)
         return tl::unexpected(spool.error());
     spool_ = std::move(*spool);
-    intake_ = std::make_unique<Intake>(*spool_, config_.rules);
+    intake_ = std::make_unique<Intake>(*spool_, config_.rules, logger_);
     // Work of the last run is taken up by the lanes' and the feeder's first look, so events before that may pass by.
     spool_->journal().on_work([this](const std::string& destination) {
         if (destination.empty()) {
@@ -105,7 +105,7 @@ void Router::warn_of_strays() {
 
 Status Router::start_receivers() {
     for (const auto& listen : config_.dicom) {
-        receivers_.push_back(std::make_unique<DimseReceiver>(listen, config_.node.ae_title, *intake_, logger_));
+        receivers_.push_back(std::make_unique<DimseReceiver>(listen, *intake_, logger_));
         if (auto status = receivers_.back()->start(); !status)
             return status;
         logger_.log(LogLevel::info, "listening",

@@ -71,14 +71,14 @@ std::filesystem::path Shared::config_file() const {
     return environment != nullptr && *environment != '\0' ? environment : "dcmflow.yaml";
 }
 
-tl::expected<Config, int> Shared::load_config_or_exit78() const {
+tl::expected<Config, int> Shared::load_config_or_exit78(bool warn) const {
     auto config = load_config(config_file());
     if (!config) {
         for (const auto& error : config.error())
             talk(printable(error.text()));
         return tl::unexpected(static_cast<int>(exit_config));
     }
-    for (const auto& warning : config->warnings)
+    for (const auto& warning : warn ? config->warnings : std::vector<ConfigError>{})
         talk("warning: " + printable(warning.text()));
     return std::move(*config);
 }

@@ -39,8 +39,8 @@ struct Shared {
     // (exit_config):
     //     auto config = shared.load_config_or_exit78();
     //     if (!config) return config.error();
-    // Warnings go to stderr too.
-    [[nodiscard]] tl::expected<Config, int> load_config_or_exit78() const;
+    // Warnings go to stderr too, unless `warn` is false (for commands that are given many times a day).
+    [[nodiscard]] tl::expected<Config, int> load_config_or_exit78(bool warn = true) const;
 };
 
 // What a command does once its options are parsed; gives the exit code.

@@ -11,7 +11,7 @@ tl::expected<QueueBackend, int> QueueBackend::open(const Shared& shared,
                                                    const std::string& data_option) {
     QueueBackend backend;
     if (data_option.empty()) {
-        auto config = shared.load_config_or_exit78();
+        auto config = shared.load_config_or_exit78(false);
         if (!config)
             return tl::unexpected(config.error());
         backend.data_ = config->node.data;

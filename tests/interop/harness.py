@@ -96,7 +96,12 @@ def sop_uid_of(path):
 
 def dicom_files(folder):
     return sorted(p for p in Path(folder).rglob("*") if p.is_file() and p.stat().st_size > 132 and
-                  p.open("rb").read(132)[128:] == b"DICM")
+                  read_head(p)[128:132] == b"DICM")
+
+
+def read_head(path):
+    with Path(path).open("rb") as file:
+        return file.read(132)
 
 
 def files_by_uid(folder):
@@ -189,6 +194,7 @@ class Process:
         if self.alive():
             self.popen.send_signal(how)
         self.popen.wait()
+        self.log_file.close()
 
     def stop(self, patience=None):
         if self.alive():
@@ -197,7 +203,6 @@ class Process:
             return self.popen.wait(patience or PATIENCE)
         finally:
             self.kill()
-            self.log_file.close()
 
 
 class Storescp(Process):
@@ -294,6 +299,14 @@ class Router:
 
     def queue(self):
         return {row["destination"]: row for row in self.json("queue")}
+
+    def status(self):
+        """The router's counters, over its socket."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(self.data / "dcmflow.sock"))
+            s.sendall(b'{"verb":"status"}\n')
+            with s.makefile() as lines:
+                return json.loads(lines.readline())
 
     def undelivered(self):
         return self.json("queue", "list")

@@ -15,6 +15,8 @@ class Tools(Case):
                                      "- {name: all, send: [scp]}")).start()
         if send == "dcmsend":
             router.dcmsend(files)
+        elif send == "dcmflow":
+            tool(DCMFLOW, "send", f"DCMFLOW@127.0.0.1:{router.port}", *files)
         else:
             router.storescu(files, *options)
         wait_until(lambda: router.idle(), "everything is delivered")
@@ -34,17 +36,19 @@ class Tools(Case):
                 compressed += 1
         self.assertGreater(compressed, 0)
 
-    def check_elements(self, sent, arrived):
-        """Elements outside design §6 compare equal, by DCMTK's reading."""
+    def check_elements(self, sent, arrived, private=True):
+        """Elements outside design §6 compare equal, by DCMTK's reading. Private ones have no VR in Implicit VR."""
         for path in sent:
             there = arrived[sop_uid_of(path)]
             before, after = (self.dump(p) for p in (path, there))
+            if not private:
+                before, after = ([l for l in lines if int(l[4], 16) % 2 == 0] for lines in (before, after))
             self.assertEqual(before, after)
 
     def dump(self, path):
         # Pixel Data, what may change with it, and the comments that dcmdump adds about its own view of the encoding
         skipped = re.compile(r"^\((0002,....|7fe0,....|0028,0004|0028,0006|fffe,e...)\)")
-        lines = tool("dcmdump", "+L", "-q", "-vr" if False else "+U8", path).stdout.splitlines()
+        lines = tool("dcmdump", "+L", "-q", "+U8", path).stdout.splitlines()
         kept = [re.sub(r"\s*#.*$", "", line.strip()) for line in lines if re.match(r"^\s*\(", line)]
         return [re.sub(r"\((Sequence|Item) with (explicit|undefined) length", r"(\1", k) for k in kept if not skipped.match(k)]
 
@@ -66,11 +70,12 @@ class Tools(Case):
         for path in files:
             self.assertEqual(syntax_of(arrived[sop_uid_of(path)]), EXPLICIT_LE)
         self.check_pixels(files, arrived, EXPLICIT_LE)
-        self.check_elements(files, arrived)
+        self.check_elements(files, arrived, private=False)
 
     def test_original_is_byte_for_byte(self):
+        """Sent by `dcmflow send`, which sends a file's bytes as they are (DCMTK's tools write sequences anew)."""
         files = synthetic(self.scratch / "in", "ct:3,us:1,sr:1")
-        arrived = self.route("original", files)
+        arrived = self.route("original", files, send="dcmflow")
         for path in files:
             self.assertEqual(read_part10(path)[1], read_part10(arrived[sop_uid_of(path)])[1])
 
