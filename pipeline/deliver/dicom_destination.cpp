@@ -116,29 +116,49 @@ SendResult DicomLink::judge(const Parcel& parcel, std::uint16_t message_id,
     return result;
 }
 
-// "CT Image Storage: jpeg-ls, explicit-le; MR Image Storage: none of jpeg-ls, explicit-le"
-std::string describe(const PresentationContexts& contexts) {
-    std::vector<std::string_view> classes;
+// "jpeg-ls, explicit-le", or "none of jpeg-ls" when all were refused.
+std::string describe_syntaxes(const PresentationContexts& contexts, std::string_view sop_class) {
+    std::string taken;
+    std::string refused;
     for (const PresentationContext& context : contexts.all()) {
-        if (context.sop_class_uid != verification_sop_class &&
-            std::find(classes.begin(), classes.end(), context.sop_class_uid) == classes.end()) {
-            classes.push_back(context.sop_class_uid);
+        if (context.sop_class_uid == sop_class) {
+            std::string& list = context.accepted() ? taken : refused;
+            list += list.empty() ? "" : ", ";
+            list += codecs::display_name(context.transfer_syntax_uid);
         }
     }
-    std::string text;
-    for (const std::string_view sop_class : classes) {
-        std::string taken;
-        std::string proposed;
-        for (const PresentationContext& context : contexts.all()) {
-            if (context.sop_class_uid == sop_class) {
-                std::string& list = context.accepted() ? taken : proposed;
-                list += list.empty() ? "" : ", ";
-                list += codecs::display_name(context.transfer_syntax_uid);
-            }
+    return taken.empty() ? "none of " + refused : taken;
+}
+
+// "accepted: CT Image Storage: jpeg-ls, explicit-le; 9 SOP classes: explicit-le". Classes that were
+// answered alike are told together.
+std::string describe(const PresentationContexts& contexts) {
+    struct Group {
+        std::string syntaxes;
+        std::vector<std::string_view> classes;
+    };
+    std::vector<Group> groups;
+    std::vector<std::string_view> seen{verification_sop_class};
+    for (const PresentationContext& context : contexts.all()) {
+        const std::string_view sop_class = context.sop_class_uid;
+        if (std::find(seen.begin(), seen.end(), sop_class) != seen.end()) {
+            continue;
         }
+        seen.push_back(sop_class);
+        const std::string syntaxes = describe_syntaxes(contexts, sop_class);
+        auto group = std::find_if(groups.begin(), groups.end(),
+                                  [&](const Group& one) { return one.syntaxes == syntaxes; });
+        if (group == groups.end()) {
+            group = groups.insert(groups.end(), Group{syntaxes, {}});
+        }
+        group->classes.push_back(sop_class);
+    }
+    std::string text;
+    for (const Group& group : groups) {
         text += text.empty() ? "accepted: " : "; ";
-        text += fmt::format("{}: {}", sop_class_name(sop_class),
-                            taken.empty() ? "none of " + proposed : taken);
+        text += group.classes.size() == 1 ? sop_class_name(group.classes.front())
+                                          : fmt::format("{} SOP classes", group.classes.size());
+        text += ": " + group.syntaxes;
     }
     return text.empty() ? "accepted" : text;
 }
