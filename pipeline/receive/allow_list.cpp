@@ -108,14 +108,16 @@ Result<AllowList> AllowList::parse(std::span<const AllowEntry> entries) {
     for (const auto& entry : entries) {
         const auto network = parse_network(entry.network);
         if (!network)
-            return fail(ErrorCode::invalid_argument, "listen.dicom.allow: \"" + entry.aet + "@" + entry.network +
-                                                         "\" is not AETITLE@CIDR; expected a network like "
-                                                         "10.0.0.0/8 or fd00::/8 after the @");
-        list.entries_.push_back({entry.aet.empty() ? "*" : entry.aet, network->address, network->prefix});
+            return fail(ErrorCode::invalid_argument,
+                        "listen.dicom.allow: \"" + entry.aet + "@" + entry.network +
+                            "\" is not AETITLE@CIDR; expected a network like "
+                            "10.0.0.0/8 or fd00::/8 after the @");
+        list.entries_.push_back(
+            {entry.aet.empty() ? "*" : entry.aet, network->address, network->prefix});
     }
     if (list.entries_.empty())
-        return fail(ErrorCode::invalid_argument,
-                    "listen.dicom.allow is empty: nobody could send; expected at least one AETITLE@CIDR, or \"*\"");
+        return fail(ErrorCode::invalid_argument, "listen.dicom.allow is empty: nobody could send; "
+                                                 "expected at least one AETITLE@CIDR, or \"*\"");
     return list;
 }
 

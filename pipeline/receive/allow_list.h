@@ -1,8 +1,8 @@
 // AllowList: who may connect and associate: "AETITLE@CIDR" entries of the config (design §7).
 //
-// Immutable after parse; any thread. AE titles are compared case by case with * and ? as wildcards; networks
-// are IPv4 or IPv6, and an IPv4 peer seen through an IPv6 socket (::ffff:10.0.0.7) is an IPv4 peer. It never
-// resolves names: a forged reverse DNS record opens nothing.
+// Immutable after parse; any thread. AE titles are compared case by case with * and ? as wildcards;
+// networks are IPv4 or IPv6, and an IPv4 peer seen through an IPv6 socket (::ffff:10.0.0.7) is an
+// IPv4 peer. It never resolves names: a forged reverse DNS record opens nothing.
 #pragma once
 
 #include "pipeline/config/config.h"

@@ -26,10 +26,11 @@ std::string tenths(std::chrono::steady_clock::duration time) {
 
 } // namespace
 
-Association::Association(Admission admission, Intake& intake, Logger& logger, const DimseTimes& times,
-                         const StopSignals& stop, DimseCounters& counters, std::function<void()> leave)
-    : admission_(std::move(admission)), intake_(intake), logger_(logger), times_(times), stop_(stop),
-      counters_(counters), leave_(std::move(leave)),
+Association::Association(Admission admission, Intake& intake, Logger& logger,
+                         const DimseTimes& times, const StopSignals& stop, DimseCounters& counters,
+                         std::function<void()> leave)
+    : admission_(std::move(admission)), intake_(intake), logger_(logger), times_(times),
+      stop_(stop), counters_(counters), leave_(std::move(leave)),
       reader_(admission_.stream, times_, stop_, std::move(admission_.already)) {}
 
 void Association::run() {
@@ -59,7 +60,8 @@ void Association::leave() {
 void Association::say_last_word(const Broken& end) {
     if (peer_aborted_ || end.why == Broken::Why::closed)
         return;
-    const auto pdu = end.why == Broken::Why::malformed ? make_abort_by_provider(end.abort) : make_abort_by_user();
+    const auto pdu = end.why == Broken::Why::malformed ? make_abort_by_provider(end.abort)
+                                                       : make_abort_by_user();
     (void)write(pdu, last_word_patience);
 }
 
@@ -89,11 +91,13 @@ Reading<void> Association::serve() {
         case PduType::associate_ac:
         case PduType::associate_rj:
         case PduType::release_rp:
-            return broken(Broken::Why::malformed, "a PDU that does not belong there, of type " +
-                                                      std::to_string(header->type),
+            return broken(Broken::Why::malformed,
+                          "a PDU that does not belong there, of type " +
+                              std::to_string(header->type),
                           AbortReason::unexpected_pdu);
         default:
-            return broken(Broken::Why::malformed, "an unknown PDU, of type " + std::to_string(header->type),
+            return broken(Broken::Why::malformed,
+                          "an unknown PDU, of type " + std::to_string(header->type),
                           AbortReason::unrecognized_pdu);
         }
     }
@@ -135,7 +139,8 @@ Reading<void> Association::read_data_pdu(std::uint32_t length) {
 // PS3.8 Annex E: command fragments first, then those of the data set, all in one context.
 Reading<void> Association::begin_fragment(const PdvHeader& header) {
     if (!admission_.contexts.contains(header.context_id))
-        return broken(Broken::Why::malformed, "a PDV in a presentation context that was not accepted",
+        return broken(Broken::Why::malformed,
+                      "a PDV in a presentation context that was not accepted",
                       AbortReason::unexpected_parameter);
     if (stage_ != Stage::idle && header.context_id != context_id_)
         return broken(Broken::Why::malformed, "a message that changes its presentation context",
@@ -156,8 +161,9 @@ Reading<void> Association::begin_fragment(const PdvHeader& header) {
 Reading<void> Association::take(std::span<const std::byte> bytes) {
     if (stage_ == Stage::command) {
         if (command_bytes_.size() + bytes.size() > max_command_bytes)
-            return broken(Broken::Why::malformed, "a command set of more than " +
-                                                      std::to_string(max_command_bytes) + " bytes",
+            return broken(Broken::Why::malformed,
+                          "a command set of more than " + std::to_string(max_command_bytes) +
+                              " bytes",
                           AbortReason::invalid_parameter);
         command_bytes_.insert(command_bytes_.end(), bytes.begin(), bytes.end());
         return {};
@@ -175,7 +181,8 @@ Reading<void> Association::end_fragment(const PdvHeader& header) {
     if (stage_ == Stage::command) {
         auto command = parse_command(command_bytes_);
         if (!command)
-            return broken(Broken::Why::malformed, command.error().text, AbortReason::invalid_parameter);
+            return broken(Broken::Why::malformed, command.error().text,
+                          AbortReason::invalid_parameter);
         command_ = std::move(*command);
         return dispatch();
     }
@@ -194,7 +201,8 @@ Reading<void> Association::dispatch() {
     if (command_.field == c_cancel_rq)
         return {}; // nothing of ours can be cancelled, and it has no response (PS3.7 9.3.2.3)
     if ((command_.field & response_bit) != 0)
-        return broken(Broken::Why::malformed, "a response to nothing", AbortReason::unexpected_parameter);
+        return broken(Broken::Why::malformed, "a response to nothing",
+                      AbortReason::unexpected_parameter);
     if (command_.field == c_echo_rq) {
         ++echoes_;
         counters_.echoes.fetch_add(1, std::memory_order_relaxed);
@@ -209,9 +217,11 @@ Reading<void> Association::dispatch() {
 Reading<void> Association::begin_store() {
     const auto& context = admission_.contexts.at(context_id_);
     if (!command_.has_data_set)
-        return broken(Broken::Why::malformed, "a C-STORE without a data set", AbortReason::invalid_parameter);
+        return broken(Broken::Why::malformed, "a C-STORE without a data set",
+                      AbortReason::invalid_parameter);
     if (!is_valid_uid(command_.sop_class_uid) || !is_valid_uid(command_.sop_instance_uid)) {
-        Answer answer{Verdict::unreadable, ScanFault::bad_uid, "the command's SOP UIDs are not UIDs"};
+        Answer answer{Verdict::unreadable, ScanFault::bad_uid,
+                      "the command's SOP UIDs are not UIDs"};
         early_status_ = answer.dimse_status();
         early_comment_ = answer.text;
     } else if (command_.sop_class_uid != context.abstract_syntax) {
@@ -220,7 +230,8 @@ Reading<void> Association::begin_store() {
     } else {
         reception_ = intake_.begin({admission_.calling_aet, admission_.called_aet,
                                     admission_.stream.peer().text(), unix_ms_now()},
-                                   command_.sop_class_uid, command_.sop_instance_uid, context.transfer_syntax);
+                                   command_.sop_class_uid, command_.sop_instance_uid,
+                                   context.transfer_syntax);
     }
     return {};
 }
@@ -248,11 +259,13 @@ Reading<void> Association::end_store() {
 }
 
 Reading<void> Association::respond(std::uint16_t status, std::string_view comment) {
-    return write(make_command_pdus(context_id_, make_response(command_, status, comment), admission_.peer_max_pdu),
+    return write(make_command_pdus(context_id_, make_response(command_, status, comment),
+                                   admission_.peer_max_pdu),
                  times_.write);
 }
 
-Reading<void> Association::write(std::span<const std::byte> bytes, std::chrono::milliseconds patience) {
+Reading<void> Association::write(std::span<const std::byte> bytes,
+                                 std::chrono::milliseconds patience) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     while (!bytes.empty()) {
         const auto put = admission_.stream.write_now(bytes);
@@ -264,7 +277,8 @@ Reading<void> Association::write(std::span<const std::byte> bytes, std::chrono::
         }
         const auto woken = wait_for(admission_.stream, true, &stop_.hard, deadline);
         if (woken == Woken::signal)
-            return broken(Broken::Why::stopped, "the receiver stopped before the peer took its answer");
+            return broken(Broken::Why::stopped,
+                          "the receiver stopped before the peer took its answer");
         if (woken == Woken::deadline)
             return broken(Broken::Why::timed_out, "the peer does not take our answers");
     }

@@ -1,8 +1,8 @@
 // Association: one accepted association, from our A-ASSOCIATE-AC to the last word.
 //
-// Runs on a thread of its own (run()), which owns it. Objects go fragment by fragment into the Intake; the
-// answer goes out when the Intake gives it. It never holds more of an object than one read, never parses a
-// data set, and never lets an exception out.
+// Runs on a thread of its own (run()), which owns it. Objects go fragment by fragment into the
+// Intake; the answer goes out when the Intake gives it. It never holds more of an object than one
+// read, never parses a data set, and never lets an exception out.
 #pragma once
 
 #include "pipeline/log.h"
@@ -36,8 +36,8 @@ struct Admission {
 
 class Association {
   public:
-    // `leave` gives up the place among the associations; called once, before our last word, so that the
-    // peer's next association finds it free.
+    // `leave` gives up the place among the associations; called once, before our last word, so that
+    // the peer's next association finds it free.
     Association(Admission admission, Intake& intake, Logger& logger, const DimseTimes& times,
                 const StopSignals& stop, DimseCounters& counters, std::function<void()> leave);
     void run();
@@ -55,7 +55,8 @@ class Association {
     [[nodiscard]] Reading<void> begin_store();
     [[nodiscard]] Reading<void> end_store();
     [[nodiscard]] Reading<void> respond(std::uint16_t status, std::string_view comment);
-    [[nodiscard]] Reading<void> write(std::span<const std::byte> bytes, std::chrono::milliseconds patience);
+    [[nodiscard]] Reading<void> write(std::span<const std::byte> bytes,
+                                      std::chrono::milliseconds patience);
     void say_last_word(const Broken& end);
     void leave();
     void log_end(LogLevel level, std::string how);

@@ -1,8 +1,8 @@
 #include "pipeline/receive/association_pool.h"
 
-#include <pthread.h>
 #include <exception>
 #include <memory>
+#include <pthread.h>
 #include <system_error>
 #include <utility>
 
@@ -10,8 +10,8 @@ namespace dcmflow::scp {
 
 AssociationPool::AssociationPool(int most, Intake& intake, Logger& logger, const DimseTimes& times,
                                  DimseCounters& counters)
-    : most_(static_cast<std::uint64_t>(most > 0 ? most : 1)), intake_(intake), logger_(logger), times_(times),
-      counters_(counters) {}
+    : most_(static_cast<std::uint64_t>(most > 0 ? most : 1)), intake_(intake), logger_(logger),
+      times_(times), counters_(counters) {}
 
 AssociationPool::~AssociationPool() {
     stop(std::chrono::steady_clock::now());
@@ -53,7 +53,8 @@ void AssociationPool::serve(Admission admission, Worker& worker) {
             counters_.associations_open.fetch_sub(1);
     };
     try {
-        Association association(std::move(admission), intake_, logger_, times_, stop_, counters_, leave);
+        Association association(std::move(admission), intake_, logger_, times_, stop_, counters_,
+                                leave);
         association.run();
         ended_(association.take_stream());
     } catch (const std::exception& error) { // out of memory before the association could begin

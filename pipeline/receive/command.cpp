@@ -48,14 +48,22 @@ Status take_element(std::uint16_t element, std::span<const std::byte> value, Fie
         return {};
     };
     switch (element) {
-    case command_field: return number(fields.field);
-    case message_id: return number(fields.message_id);
-    case data_set_type: return number(fields.data_set_type);
+    case command_field:
+        return number(fields.field);
+    case message_id:
+        return number(fields.message_id);
+    case data_set_type:
+        return number(fields.data_set_type);
     case affected_sop_class_uid:
-    case requested_sop_class_uid: fields.command.sop_class_uid = printable(value); return {};
+    case requested_sop_class_uid:
+        fields.command.sop_class_uid = printable(value);
+        return {};
     case affected_sop_instance_uid:
-    case requested_sop_instance_uid: fields.command.sop_instance_uid = printable(value); return {};
-    default: return {};
+    case requested_sop_instance_uid:
+        fields.command.sop_instance_uid = printable(value);
+        return {};
+    default:
+        return {};
     }
 }
 
@@ -71,7 +79,8 @@ void put_element(std::vector<std::byte>& out, std::uint16_t element, std::string
     out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
-void put_number(std::vector<std::byte>& out, std::uint16_t element, std::uint32_t value, std::size_t bytes) {
+void put_number(std::vector<std::byte>& out, std::uint16_t element, std::uint32_t value,
+                std::size_t bytes) {
     std::string text;
     for (std::size_t i = 0; i < bytes; ++i, value >>= 8)
         text.push_back(static_cast<char>(value & 0xFF));
@@ -113,7 +122,8 @@ Result<Command> parse_command(std::span<const std::byte> bytes) {
     return std::move(fields.command);
 }
 
-std::vector<std::byte> make_response(const Command& request, std::uint16_t status, std::string_view comment) {
+std::vector<std::byte> make_response(const Command& request, std::uint16_t status,
+                                     std::string_view comment) {
     std::vector<std::byte> elements;
     put_uid(elements, affected_sop_class_uid, request.sop_class_uid);
     put_number(elements, command_field, request.field | response_bit, 2);

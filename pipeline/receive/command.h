@@ -1,7 +1,9 @@
-// DIMSE command sets (PS3.7 6.3, 9.3, E.1) as an SCP reads and answers them: pure functions; any thread.
+// DIMSE command sets (PS3.7 6.3, 9.3, E.1) as an SCP reads and answers them: pure functions; any
+// thread.
 //
-// Command sets are Implicit VR Little Endian without sequences: one bounded loop reads them. DCMTK's reader is
-// not used, because it parses them like any data set, by recursion and without a bound.
+// Command sets are Implicit VR Little Endian without sequences: one bounded loop reads them.
+// DCMTK's reader is not used, because it parses them like any data set, by recursion and without a
+// bound.
 #pragma once
 
 #include "pipeline/result.h"
@@ -36,8 +38,8 @@ struct Command {
 // malformed if it is no command set, or has no command field or message ID to answer to.
 [[nodiscard]] Result<Command> parse_command(std::span<const std::byte> bytes);
 
-// A response without a data set. UIDs that are none are left out; the comment is cut to 64 printable
-// characters and left out when empty.
+// A response without a data set. UIDs that are none are left out; the comment is cut to 64
+// printable characters and left out when empty.
 [[nodiscard]] std::vector<std::byte> make_response(const Command& request, std::uint16_t status,
                                                    std::string_view comment);
 

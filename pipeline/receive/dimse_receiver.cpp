@@ -18,7 +18,8 @@ struct DimseReceiver::Running {
     std::thread door_thread;
 };
 
-DimseReceiver::DimseReceiver(DicomListenConfig listen, Intake& intake, Logger& logger, DimseOptions options)
+DimseReceiver::DimseReceiver(DicomListenConfig listen, Intake& intake, Logger& logger,
+                             DimseOptions options)
     : listen_(std::move(listen)), intake_(intake), logger_(logger), options_(options) {}
 
 DimseReceiver::~DimseReceiver() {
@@ -37,10 +38,11 @@ Status DimseReceiver::start() {
 
     auto running = std::make_unique<Running>();
     running->port = listening->port;
-    auto& pool = running->pool = std::make_unique<scp::AssociationPool>(listen_.max_associations, intake_, logger_,
-                                                                        options_.times, counters_);
+    auto& pool = running->pool = std::make_unique<scp::AssociationPool>(
+        listen_.max_associations, intake_, logger_, options_.times, counters_);
     running->door = std::make_unique<scp::Door>(
-        std::move(*listening), scp::DoorPolicy{std::move(*allow), listen_.called}, options_, counters_, logger_,
+        std::move(*listening), scp::DoorPolicy{std::move(*allow), listen_.called}, options_,
+        counters_, logger_,
         [&pool = *pool](scp::Admission& admission) { return pool.admit(admission); });
     auto& door = *running->door;
     pool->on_ended([&door](scp::Stream stream) { door.close_gently(std::move(stream)); });
@@ -50,7 +52,8 @@ Status DimseReceiver::start() {
             door.run();
         });
     } catch (const std::system_error& error) {
-        return fail(ErrorCode::io, std::string("the DICOM receiver's thread cannot start: ") + error.what());
+        return fail(ErrorCode::io,
+                    std::string("the DICOM receiver's thread cannot start: ") + error.what());
     }
     running_ = std::move(running);
     logger_.log(LogLevel::info, "listening",

@@ -1,8 +1,9 @@
 // DimseReceiver: the Storage and Verification SCP on one listen entry.
 //
-// One door thread settles associations (door.h), one thread per association serves it (association.h); all are
-// owned here and joined. Owned by `run`; start() and stop() from its thread, the rest from any. Everything it
-// receives goes through the Intake. It keeps no object, no more than 300 KiB per association, and no names.
+// One door thread settles associations (door.h), one thread per association serves it
+// (association.h); all are owned here and joined. Owned by `run`; start() and stop() from its
+// thread, the rest from any. Everything it receives goes through the Intake. It keeps no object, no
+// more than 300 KiB per association, and no names.
 #pragma once
 
 #include "pipeline/config/config.h"
@@ -19,7 +20,8 @@ namespace dcmflow {
 class DimseReceiver final : public Receiver {
   public:
     // The intake and the logger must outlive it.
-    DimseReceiver(DicomListenConfig listen, Intake& intake, Logger& logger, DimseOptions options = {});
+    DimseReceiver(DicomListenConfig listen, Intake& intake, Logger& logger,
+                  DimseOptions options = {});
     ~DimseReceiver() override; // stops without patience
     DimseReceiver(const DimseReceiver&) = delete;
     DimseReceiver& operator=(const DimseReceiver&) = delete;

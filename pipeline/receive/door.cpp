@@ -34,10 +34,11 @@ std::size_t affordable(std::size_t wanted) {
 
 } // namespace
 
-Door::Door(Listening listening, DoorPolicy policy, const DimseOptions& options, DimseCounters& counters,
-           Logger& logger, Admit admit)
-    : listening_(std::move(listening)), policy_(std::move(policy)), options_(options), counters_(counters),
-      logger_(logger), admit_(std::move(admit)), most_pending_(std::min(options.pending, affordable(options.pending))),
+Door::Door(Listening listening, DoorPolicy policy, const DimseOptions& options,
+           DimseCounters& counters, Logger& logger, Admit admit)
+    : listening_(std::move(listening)), policy_(std::move(policy)), options_(options),
+      counters_(counters), logger_(logger), admit_(std::move(admit)),
+      most_pending_(std::min(options.pending, affordable(options.pending))),
       reserve_(open_reserve()), scratch_(scratch_bytes) {}
 
 void Door::stop_accepting() {
@@ -66,7 +67,8 @@ void Door::run() {
             sweep();
         }
         wait(entries);
-        // The entries stand in the order in which wait() made them: signals, visitors, listening sockets.
+        // The entries stand in the order in which wait() made them: signals, visitors, listening
+        // sockets.
         std::size_t at = 2;
         const auto now = std::chrono::steady_clock::now();
         for (auto& visitor : visitors_) {
@@ -97,8 +99,10 @@ void Door::wait(std::vector<pollfd>& entries) {
         entries.push_back({listener.get(), POLLIN, 0});
     int timeout = -1;
     if (next != Deadline::max()) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - std::chrono::steady_clock::now());
-        timeout = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, std::numeric_limits<int>::max()));
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(next - std::chrono::steady_clock::now());
+        timeout = static_cast<int>(
+            std::clamp<std::int64_t>(left.count(), 0, std::numeric_limits<int>::max()));
     }
     if (poll(entries.data(), entries.size(), timeout) < 0)
         for (auto& entry : entries)
@@ -109,12 +113,13 @@ void Door::take_closing() {
     wake_.lower();
     const std::lock_guard lock(mutex_);
     for (auto& stream : closing_)
-        visitors_.push_back({std::move(stream), std::chrono::steady_clock::now() + options_.times.artim, {}, true});
+        visitors_.push_back(
+            {std::move(stream), std::chrono::steady_clock::now() + options_.times.artim, {}, true});
     closing_.clear();
 }
 
-// Descriptors have run out: the newest connection is closed at once, so that it neither hangs nor keeps the
-// listening socket readable for ever.
+// Descriptors have run out: the newest connection is closed at once, so that it neither hangs nor
+// keeps the listening socket readable for ever.
 bool Door::spend_reserve(int listener) {
     reserve_.reset();
     const UniqueFd refused(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
@@ -146,8 +151,9 @@ void Door::accept_from(const UniqueFd& listener) {
             log_refusal("connection_refused", peer, "its network is not in the allow list");
             continue;
         }
-        visitors_.push_back(
-            {Stream(std::move(fd), peer), std::chrono::steady_clock::now() + options_.times.artim, {}});
+        visitors_.push_back({Stream(std::move(fd), peer),
+                             std::chrono::steady_clock::now() + options_.times.artim,
+                             {}});
     }
 }
 
@@ -169,14 +175,17 @@ void Door::collect(Visitor& visitor, std::span<const std::byte> bytes) {
         return abort(visitor, AbortReason::unexpected_pdu, "the first PDU is no A-ASSOCIATE-RQ");
     if (request.size() < pdu_header_bytes)
         return;
-    const auto header = parse_pdu_header(std::span<const std::byte>(request).first<pdu_header_bytes>());
+    const auto header =
+        parse_pdu_header(std::span<const std::byte>(request).first<pdu_header_bytes>());
     if (header.length > max_associate_pdu)
         return abort(visitor, AbortReason::invalid_parameter,
                      "an A-ASSOCIATE-RQ of " + std::to_string(header.length) + " bytes");
     if (request.size() >= pdu_header_bytes + header.length)
         return settle(visitor, header.length);
     if (pending_bytes_ > options_.pending_bytes) { // whoever sent most has to go
-        const auto smaller = [](const Visitor& a, const Visitor& b) { return a.request.size() < b.request.size(); };
+        const auto smaller = [](const Visitor& a, const Visitor& b) {
+            return a.request.size() < b.request.size();
+        };
         abort(*std::ranges::max_element(visitors_, smaller), AbortReason::not_specified,
               "too many long association requests are under way");
     }
@@ -193,7 +202,9 @@ void Door::settle(Visitor& visitor, std::size_t request_bytes) {
         return reject(visitor, application_context_not_supported, *request);
     if (!policy_.allow.may_associate(request->calling_aet, visitor.stream.peer()))
         return reject(visitor, calling_aet_not_recognised, *request);
-    const auto called = [&](const std::string& aet) { return matches_wildcards(aet, request->called_aet); };
+    const auto called = [&](const std::string& aet) {
+        return matches_wildcards(aet, request->called_aet);
+    };
     if (!policy_.called.empty() && std::ranges::none_of(policy_.called, called))
         return reject(visitor, called_aet_not_recognised, *request);
 
@@ -219,8 +230,8 @@ void Door::settle(Visitor& visitor, std::size_t request_bytes) {
 void Door::reject(Visitor& visitor, const Rejection& rejection, const AssociateRequest& request) {
     counters_.rejected.fetch_add(1, std::memory_order_relaxed);
     log_refusal("association_rejected", visitor.stream.peer(),
-                std::string(rejection.text) + " (calling \"" + request.calling_aet + "\", called \"" +
-                    request.called_aet + "\")");
+                std::string(rejection.text) + " (calling \"" + request.calling_aet +
+                    "\", called \"" + request.called_aet + "\")");
     say(visitor, make_associate_rj(rejection));
 }
 
@@ -246,7 +257,8 @@ void Door::expire(Visitor& visitor) {
     if (visitor.closing)
         return;
     counters_.connections_refused.fetch_add(1, std::memory_order_relaxed);
-    log_refusal("connection_refused", visitor.stream.peer(), "it sent no whole A-ASSOCIATE-RQ in time");
+    log_refusal("connection_refused", visitor.stream.peer(),
+                "it sent no whole A-ASSOCIATE-RQ in time");
 }
 
 // Removes who is gone and keeps the number of visitors bounded.
@@ -255,7 +267,8 @@ void Door::sweep() {
     while (visitors_.size() > most_pending_) {
         auto& oldest = visitors_.front();
         counters_.connections_refused.fetch_add(1, std::memory_order_relaxed);
-        log_refusal("connection_refused", oldest.stream.peer(), "too many connections wait; it was the oldest");
+        log_refusal("connection_refused", oldest.stream.peer(),
+                    "too many connections wait; it was the oldest");
         visitors_.pop_front();
     }
     pending_bytes_ = 0;

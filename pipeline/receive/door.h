@@ -1,12 +1,13 @@
-// Door: accepts connections and settles associations, all of them at once, on one thread that never blocks.
+// Door: accepts connections and settles associations, all of them at once, on one thread that never
+// blocks.
 //
-//   listen sockets ──► collecting an A-ASSOCIATE-RQ ──► admit: a thread of its own
-//                          │  (silent: ARTIM)      └──► A-ASSOCIATE-RJ ──► closing: until the peer closes (ARTIM)
-//   refused network ◄──────┘                                                  ▲ associations that ended
+//   listen ──► collecting a request ──► admitted: a thread of its own ──► its last word
+//                 │ silent: ARTIM   └─► A-ASSOCIATE-RJ ──► closing until the ◄──┘
+//   refused ◄─────┘                                        peer does (ARTIM)
 //
-// A connection that says nothing, or says it slowly, costs a descriptor and the bytes it sent. A rejection
-// costs no thread. Owned by the DimseReceiver; run() is the body of the door's thread, the other verbs are for
-// any thread. It reads no PDU but the first of a connection.
+// A connection that says nothing, or says it slowly, costs a descriptor and the bytes it sent. A
+// rejection costs no thread. Owned by the DimseReceiver; run() is the body of the door's thread,
+// the other verbs are for any thread. It reads no PDU but the first of a connection.
 #pragma once
 
 #include "pipeline/log.h"
@@ -38,12 +39,13 @@ class Door {
     // Takes the admission if there is a place for it; else false, and leaves it as it was.
     using Admit = std::function<bool(Admission&)>;
 
-    Door(Listening listening, DoorPolicy policy, const DimseOptions& options, DimseCounters& counters,
-         Logger& logger, Admit admit);
+    Door(Listening listening, DoorPolicy policy, const DimseOptions& options,
+         DimseCounters& counters, Logger& logger, Admit admit);
     void run();
-    void stop_accepting();             // closes the listening sockets and what has no association yet
-    void end();                        // run() returns
-    void close_gently(Stream stream);  // lets the peer read our last word: an early close would reset it
+    void stop_accepting(); // closes the listening sockets and what has no association yet
+    void end();            // run() returns
+    // Lets the peer read our last word: an early close would reset the connection.
+    void close_gently(Stream stream);
 
   private:
     struct Visitor {

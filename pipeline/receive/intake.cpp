@@ -41,21 +41,28 @@ FolderSize size_of(const std::filesystem::path& folder) {
 bool is_deflated(std::string_view transfer_syntax_uid) {
     if (const auto* syntax = codecs::find_by_uid(transfer_syntax_uid); syntax != nullptr)
         return syntax->deflated;
-    return transfer_syntax_uid == "1.2.840.10008.1.2.4.95" ||  // JPIP Referenced Deflate
-           transfer_syntax_uid == "1.2.840.10008.1.2.4.205";   // JPIP HTJ2K Referenced Deflate
+    return transfer_syntax_uid == "1.2.840.10008.1.2.4.95" || // JPIP Referenced Deflate
+           transfer_syntax_uid == "1.2.840.10008.1.2.4.205";  // JPIP HTJ2K Referenced Deflate
 }
 
 } // namespace
 
 std::string_view to_string(Verdict verdict) {
     switch (verdict) {
-    case Verdict::stored: return "stored";
-    case Verdict::duplicate: return "duplicate";
-    case Verdict::new_version: return "new_version";
-    case Verdict::out_of_resources: return "out_of_resources";
-    case Verdict::contradicts: return "contradicts";
-    case Verdict::unreadable: return "unreadable";
-    case Verdict::internal: return "internal";
+    case Verdict::stored:
+        return "stored";
+    case Verdict::duplicate:
+        return "duplicate";
+    case Verdict::new_version:
+        return "new_version";
+    case Verdict::out_of_resources:
+        return "out_of_resources";
+    case Verdict::contradicts:
+        return "contradicts";
+    case Verdict::unreadable:
+        return "unreadable";
+    case Verdict::internal:
+        return "internal";
     }
     return "internal";
 }
@@ -64,12 +71,16 @@ std::uint16_t Answer::dimse_status() const {
     switch (verdict) {
     case Verdict::stored:
     case Verdict::duplicate:
-    case Verdict::new_version: return 0x0000;
-    case Verdict::out_of_resources: return 0xA700;
-    case Verdict::contradicts: return 0xA900;
+    case Verdict::new_version:
+        return 0x0000;
+    case Verdict::out_of_resources:
+        return 0xA700;
+    case Verdict::contradicts:
+        return 0xA900;
     case Verdict::unreadable:
         return static_cast<std::uint16_t>(0xC000 + static_cast<std::uint16_t>(fault));
-    case Verdict::internal: return 0x0110;
+    case Verdict::internal:
+        return 0x0110;
     }
     return 0x0110;
 }
@@ -77,13 +88,17 @@ std::uint16_t Answer::dimse_status() const {
 // Our own troubles name our folders: those are for the log.
 std::string Answer::comment() const {
     switch (verdict) {
-    case Verdict::out_of_resources: return "out of resources, try again later";
-    case Verdict::internal: return "internal error, see the log";
-    default: return text;
+    case Verdict::out_of_resources:
+        return "out of resources, try again later";
+    case Verdict::internal:
+        return "internal error, see the log";
+    default:
+        return text;
     }
 }
 
-Intake::Intake(Spool& spool, std::shared_ptr<const rules::Ruleset> rules, Logger& logger, IntakeLimits limits)
+Intake::Intake(Spool& spool, std::shared_ptr<const rules::Ruleset> rules, Logger& logger,
+               IntakeLimits limits)
     : spool_(spool), rules_(std::move(rules)), logger_(logger), limits_(limits) {}
 
 std::unique_ptr<Reception> Intake::begin(const Origin& origin, std::string_view sop_class_uid,
@@ -96,14 +111,15 @@ std::unique_ptr<Reception> Intake::begin(const Origin& origin, std::string_view 
     return reception;
 }
 
-tl::expected<void, ScanError> Intake::with_data_set(std::span<const std::byte> bytes,
-                                                    std::string_view transfer_syntax_uid,
-                                                    const std::function<void(const DataSet&)>& use) const {
+tl::expected<void, ScanError>
+Intake::with_data_set(std::span<const std::byte> bytes, std::string_view transfer_syntax_uid,
+                      const std::function<void(const DataSet&)>& use) const {
     std::unique_lock inflating(inflating_, std::defer_lock);
     std::vector<std::byte> inflated;
     if (is_deflated(transfer_syntax_uid)) {
         inflating.lock();
-        auto out = inflate_dataset(bytes, std::min(limits_.inflated_bytes, limits_.scan.object_bytes));
+        auto out =
+            inflate_dataset(bytes, std::min(limits_.inflated_bytes, limits_.scan.object_bytes));
         if (!out)
             return tl::unexpected(out.error());
         inflated = std::move(*out);
@@ -120,22 +136,26 @@ void Intake::quarantine(BlobWriter& writer, const std::string& why) {
     const std::lock_guard lock(quarantining_);
     const auto held = size_of(spool_.options().folder / "quarantine");
     // Each blob has a note beside it.
-    if (held.files / 2 >= limits_.quarantine_files || held.bytes + writer.size() > limits_.quarantine_bytes) {
+    if (held.files / 2 >= limits_.quarantine_files ||
+        held.bytes + writer.size() > limits_.quarantine_bytes) {
         logger_.log(LogLevel::warning, "quarantine_full",
                     {{"why", "an unreadable object was refused and its bytes were dropped"}});
         return;
     }
     auto blob = writer.commit();
-    auto status = blob ? spool_.blobs().quarantine(*blob, why) : Status(tl::unexpected(blob.error()));
+    auto status =
+        blob ? spool_.blobs().quarantine(*blob, why) : Status(tl::unexpected(blob.error()));
     if (status)
         counters_.quarantined.fetch_add(1, std::memory_order_relaxed);
     else
         logger_.log(LogLevel::warning, "quarantine_failed", {{"why", status.error().text}});
     if (blob && !status)
-        (void)spool_.blobs().remove(*blob); // it was refused: it must not be adopted at the next start
+        (void)spool_.blobs().remove(
+            *blob); // it was refused: it must not be adopted at the next start
 }
 
-Result<AcceptRequest> Intake::adopt(const std::string& blob, std::span<const std::byte> file) const {
+Result<AcceptRequest> Intake::adopt(const std::string& blob,
+                                    std::span<const std::byte> file) const {
     const auto meta = read_file_meta(file);
     if (!meta)
         return tl::unexpected(meta.error());
@@ -146,16 +166,19 @@ Result<AcceptRequest> Intake::adopt(const std::string& blob, std::span<const std
     const auto digest = digest_of(bytes);
     // A blob is only renamed into place when its digest is in it: another one means damage.
     if (!meta->digest || *meta->digest != digest)
-        return fail(ErrorCode::malformed, blob + ": the digest of its data set is not the one in its header");
+        return fail(ErrorCode::malformed,
+                    blob + ": the digest of its data set is not the one in its header");
     Result<Instance> instance = fail(ErrorCode::internal, "not scanned");
-    const auto scanned = with_data_set(bytes, meta->transfer_syntax_uid, [&](const DataSet& data_set) {
-        instance = identify(data_set, meta->transfer_syntax_uid);
-        if (instance)
-            request.decision =
-                rules_->decide(ObjectAttributes(data_set, request.origin, meta->transfer_syntax_uid));
-    });
+    const auto scanned =
+        with_data_set(bytes, meta->transfer_syntax_uid, [&](const DataSet& data_set) {
+            instance = identify(data_set, meta->transfer_syntax_uid);
+            if (instance)
+                request.decision = rules_->decide(
+                    ObjectAttributes(data_set, request.origin, meta->transfer_syntax_uid));
+        });
     if (!scanned)
-        return fail(ErrorCode::malformed, blob + ": " + std::string(to_string(scanned.error().fault)) + ": " +
+        return fail(ErrorCode::malformed, blob + ": " +
+                                              std::string(to_string(scanned.error().fault)) + ": " +
                                               scanned.error().text);
     if (!instance)
         return tl::unexpected(instance.error());

@@ -26,7 +26,8 @@ constexpr std::size_t item_header_bytes = 4;
 constexpr std::size_t most_syntaxes = 256; // kept of one context; a real peer proposes a few dozen
 
 std::uint16_t get16(std::span<const std::byte> at) {
-    return static_cast<std::uint16_t>((std::to_integer<unsigned>(at[0]) << 8) | std::to_integer<unsigned>(at[1]));
+    return static_cast<std::uint16_t>((std::to_integer<unsigned>(at[0]) << 8) |
+                                      std::to_integer<unsigned>(at[1]));
 }
 
 std::uint32_t get32(std::span<const std::byte> at) {
@@ -93,7 +94,8 @@ std::string_view uid_of(std::span<const std::byte> value) {
 
 Result<ProposedContext> parse_context(std::span<const std::byte> value) {
     if (value.size() < 4)
-        return fail(ErrorCode::malformed, "A-ASSOCIATE-RQ has a presentation context without an ID");
+        return fail(ErrorCode::malformed,
+                    "A-ASSOCIATE-RQ has a presentation context without an ID");
     ProposedContext context;
     context.id = std::to_integer<std::uint8_t>(value[0]);
     if (context.id % 2 == 0)
@@ -120,7 +122,8 @@ Status parse_user_information(std::span<const std::byte> rest, AssociateRequest&
             return tl::unexpected(item.error());
         if (item->type == Item::maximum_length) {
             if (item->value.size() != 4)
-                return fail(ErrorCode::malformed, "A-ASSOCIATE-RQ has a maximum length that is not four bytes");
+                return fail(ErrorCode::malformed,
+                            "A-ASSOCIATE-RQ has a maximum length that is not four bytes");
             request.max_pdu = get32(item->value);
         } else if (item->type == Item::asynchronous_window) {
             request.asynchronous_window = true;
@@ -128,7 +131,8 @@ Status parse_user_information(std::span<const std::byte> rest, AssociateRequest&
             request.implementation_version =
                 printable(item->value.first(std::min<std::size_t>(item->value.size(), 16)));
         }
-        // Roles, extended negotiation and user identity: not answered, so the defaults hold (PS3.7 D.3.3).
+        // Roles, extended negotiation and user identity: not answered, so the defaults hold (PS3.7
+        // D.3.3).
     }
     return {};
 }
@@ -140,7 +144,8 @@ std::string printable(std::span<const std::byte> text) {
     const auto end = out.find_last_not_of(std::string_view(" \0", 2));
     out.erase(end == std::string::npos ? 0 : end + 1);
     out.erase(0, out.find_first_not_of(' '));
-    std::ranges::replace_if(out, [](char c) { return c < 0x20 || c > 0x7E; }, '?');
+    std::ranges::replace_if(
+        out, [](char c) { return c < 0x20 || c > 0x7E; }, '?');
     return out;
 }
 
@@ -153,7 +158,8 @@ Result<PdvHeader> parse_pdv_header(std::span<const std::byte, pdv_header_bytes> 
     if (length < 2)
         return fail(ErrorCode::malformed, "a PDV without a context ID and control header");
     const auto control = std::to_integer<unsigned>(bytes[5]);
-    return PdvHeader{length - 2, std::to_integer<std::uint8_t>(bytes[4]), (control & 1) != 0, (control & 2) != 0};
+    return PdvHeader{length - 2, std::to_integer<std::uint8_t>(bytes[4]), (control & 1) != 0,
+                     (control & 2) != 0};
 }
 
 Result<AssociateRequest> parse_associate_rq(std::span<const std::byte> body) {
@@ -178,7 +184,8 @@ Result<AssociateRequest> parse_associate_rq(std::span<const std::byte> body) {
             if (!context)
                 return tl::unexpected(context.error());
             if (seen.test(context->id))
-                return fail(ErrorCode::malformed, "A-ASSOCIATE-RQ uses a presentation context ID twice");
+                return fail(ErrorCode::malformed,
+                            "A-ASSOCIATE-RQ uses a presentation context ID twice");
             seen.set(context->id); // odd and unique: at most 128 of them
             request.contexts.push_back(std::move(*context));
         } else if (item->type == Item::user_information) {
@@ -191,7 +198,8 @@ Result<AssociateRequest> parse_associate_rq(std::span<const std::byte> body) {
     return request;
 }
 
-std::vector<std::byte> make_associate_ac(const AssociateRequest& request, std::span<const ContextAnswer> answers) {
+std::vector<std::byte> make_associate_ac(const AssociateRequest& request,
+                                         std::span<const ContextAnswer> answers) {
     std::vector<std::byte> body;
     put16(body, 1); // protocol version
     put16(body, 0);
@@ -205,7 +213,8 @@ std::vector<std::byte> make_associate_ac(const AssociateRequest& request, std::s
         put8(context, 0);
         // Not significant for a refused context, but parsers want one (PS3.8 table 9-18).
         const bool accepted = answer.result == ContextResult::accepted;
-        put_item(context, Item::transfer_syntax, accepted ? answer.transfer_syntax : "1.2.840.10008.1.2");
+        put_item(context, Item::transfer_syntax,
+                 accepted ? answer.transfer_syntax : "1.2.840.10008.1.2");
         put_item(body, Item::presentation_context_ac, context);
     }
     std::vector<std::byte> user;
@@ -233,7 +242,7 @@ std::vector<std::byte> make_associate_ac(const AssociateRequest& request, std::s
 namespace {
 
 ShortPdu short_pdu(PduType type, std::uint8_t second, std::uint8_t third, std::uint8_t fourth) {
-    return {std::byte(type), std::byte{0},      std::byte{0},     std::byte{0},      std::byte{0},
+    return {std::byte(type), std::byte{0}, std::byte{0},      std::byte{0},     std::byte{0},
             std::byte{4},    std::byte{0}, std::byte{second}, std::byte{third}, std::byte{fourth}};
 }
 
@@ -255,9 +264,11 @@ ShortPdu make_abort_by_provider(AbortReason reason) {
     return short_pdu(PduType::abort, 0, 2, static_cast<std::uint8_t>(reason));
 }
 
-std::vector<std::byte> make_command_pdus(std::uint8_t context_id, std::span<const std::byte> command,
+std::vector<std::byte> make_command_pdus(std::uint8_t context_id,
+                                         std::span<const std::byte> command,
                                          std::uint32_t peer_max_pdu) {
-    constexpr std::size_t smallest = 128; // a peer that claims less could not hold a response at all
+    constexpr std::size_t smallest =
+        128; // a peer that claims less could not hold a response at all
     const std::size_t pdu = peer_max_pdu == 0 ? command.size() + pdv_header_bytes
                                               : std::max<std::size_t>(peer_max_pdu, smallest);
     std::vector<std::byte> out;

@@ -1,9 +1,11 @@
-// Upper layer PDUs (PS3.8 9.3) as an acceptor needs them: pure functions between bytes and values; any thread.
+// Upper layer PDUs (PS3.8 9.3) as an acceptor needs them: pure functions between bytes and values;
+// any thread.
 //
-// Our own rather than DCMTK's, because DCMTK 3.6.7 reads an A-ASSOCIATE-RQ by blocking calls: a peer that sends
-// one byte would cost a thread until the ARTIM timer ends, and with that the limit on associations. Here the
-// door collects requests by poll, a rejection costs no thread, fragments pass through without a PDU-sized copy,
-// and sanitizers and fuzzers see every line. Nothing here allocates by a length that a peer claims.
+// Our own rather than DCMTK's, because DCMTK 3.6.7 reads an A-ASSOCIATE-RQ by blocking calls: a
+// peer that sends one byte would cost a thread until the ARTIM timer ends, and with that the limit
+// on associations. Here the door collects requests by poll, a rejection costs no thread, fragments
+// pass through without a PDU-sized copy, and sanitizers and fuzzers see every line. Nothing here
+// allocates by a length that a peer claims.
 #pragma once
 
 #include "pipeline/result.h"
@@ -29,11 +31,15 @@ enum class PduType : std::uint8_t {
 };
 
 inline constexpr std::size_t pdu_header_bytes = 6;
-inline constexpr std::size_t pdv_header_bytes = 6;              // length, context ID, message control header
-inline constexpr std::uint32_t max_associate_pdu = 1U << 20;    // of an A-ASSOCIATE-RQ's body
-inline constexpr std::uint32_t max_data_pdu = 64U << 20;        // of a P-DATA-TF: streamed, so only a sanity check
-inline constexpr std::uint32_t max_short_pdu = 4;               // A-RELEASE, A-ABORT bodies
-inline constexpr std::uint32_t announced_max_pdu = 128U << 10;  // DCMTK's peers never send more
+// Length, context ID, message control header.
+inline constexpr std::size_t pdv_header_bytes = 6;
+// Of an A-ASSOCIATE-RQ's body; of an A-RELEASE's or A-ABORT's.
+inline constexpr std::uint32_t max_associate_pdu = 1U << 20;
+inline constexpr std::uint32_t max_short_pdu = 4;
+// Of a P-DATA-TF's body: it is streamed, so this only tells nonsense from data.
+inline constexpr std::uint32_t max_data_pdu = 64U << 20;
+// DCMTK's senders use no more; more would not be faster, since reads do not follow PDUs.
+inline constexpr std::uint32_t announced_max_pdu = 128U << 10;
 inline constexpr std::string_view dicom_application_context = "1.2.840.10008.3.1.1.1";
 
 struct PduHeader {
@@ -49,7 +55,8 @@ struct PdvHeader {
     bool last = false;
 };
 // malformed: a length field below 2 has no room for the context ID and the message control header.
-[[nodiscard]] Result<PdvHeader> parse_pdv_header(std::span<const std::byte, pdv_header_bytes> bytes);
+[[nodiscard]] Result<PdvHeader>
+parse_pdv_header(std::span<const std::byte, pdv_header_bytes> bytes);
 
 struct ProposedContext {
     std::uint8_t id = 0;
@@ -91,7 +98,8 @@ struct Rejection {
     std::uint8_t reason = 1;
     std::string_view text; // for the log
 };
-inline constexpr Rejection application_context_not_supported{1, 1, 2, "application context name not supported"};
+inline constexpr Rejection application_context_not_supported{
+    1, 1, 2, "application context name not supported"};
 inline constexpr Rejection calling_aet_not_recognised{1, 1, 3, "calling AE title not recognised"};
 inline constexpr Rejection called_aet_not_recognised{1, 1, 7, "called AE title not recognised"};
 inline constexpr Rejection protocol_not_supported{1, 2, 2, "protocol version not supported"};
@@ -114,7 +122,8 @@ using ShortPdu = std::array<std::byte, 10>;
 [[nodiscard]] ShortPdu make_abort_by_provider(AbortReason reason);
 
 // A whole command set as P-DATA-TF PDUs of at most `peer_max_pdu` bytes (0: any).
-[[nodiscard]] std::vector<std::byte> make_command_pdus(std::uint8_t context_id, std::span<const std::byte> command,
+[[nodiscard]] std::vector<std::byte> make_command_pdus(std::uint8_t context_id,
+                                                       std::span<const std::byte> command,
                                                        std::uint32_t peer_max_pdu);
 
 // A peer's text as it may be logged: trimmed, unprintable characters as '?'.

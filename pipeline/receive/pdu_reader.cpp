@@ -83,9 +83,11 @@ Reading<void> PduReader::fill(Mode mode) {
             return broken(Broken::Why::closed, "the peer closed the connection");
         case IoState::failed:
             return broken(Broken::Why::failed, std::generic_category().message(got.error));
-        case IoState::would_block: break;
+        case IoState::would_block:
+            break;
         }
-        if (auto status = mode == Mode::between_messages ? wait_between_messages() : wait(mode); !status)
+        if (auto status = mode == Mode::between_messages ? wait_between_messages() : wait(mode);
+            !status)
             return status;
     }
 }
@@ -94,7 +96,8 @@ Reading<void> PduReader::wait(Mode mode) {
     const auto limit = mode == Mode::inside_pdu ? times_.progress_window : times_.idle;
     const auto begun = std::chrono::steady_clock::now();
     const auto left = limit - waited_;
-    const auto woken = left.count() > 0 ? wait_for(stream_, false, &stop_.hard, begun + left) : Woken::deadline;
+    const auto woken =
+        left.count() > 0 ? wait_for(stream_, false, &stop_.hard, begun + left) : Woken::deadline;
     waited_ += std::chrono::steady_clock::now() - begun;
     if (woken == Woken::signal)
         return broken(Broken::Why::stopped, "the receiver stopped in the middle of a message");
@@ -108,7 +111,8 @@ Reading<void> PduReader::wait_between_messages() {
     const auto begun = std::chrono::steady_clock::now();
     auto woken = wait_for(stream_, false, &stop_.soft, begun + times_.idle);
     if (woken == Woken::signal) // a peer that is done may release by itself
-        woken = wait_for(stream_, false, &stop_.hard, std::chrono::steady_clock::now() + times_.release_grace);
+        woken = wait_for(stream_, false, &stop_.hard,
+                         std::chrono::steady_clock::now() + times_.release_grace);
     if (woken == Woken::ready)
         return {};
     if (stop_.soft.raised())

@@ -19,12 +19,15 @@ Answer answer_to(const Error& error) {
     case ErrorCode::no_space:
     case ErrorCode::memory:
     case ErrorCode::io:
-    case ErrorCode::stopped: return {Verdict::out_of_resources, {}, error.text};
-    default: return {Verdict::internal, {}, error.text};
+    case ErrorCode::stopped:
+        return {Verdict::out_of_resources, {}, error.text};
+    default:
+        return {Verdict::internal, {}, error.text};
     }
 }
 
-// What identify() found wrong, without quoting what stands there: it may be anything, a name included.
+// What identify() found wrong, without quoting what stands there: it may be anything, a name
+// included.
 ScanError bad_uid_of(const DataSet& elements) {
     constexpr std::array<std::pair<std::uint32_t, std::string_view>, 4> uids{{
         {0x00080016, "SOP Class UID"},
@@ -33,7 +36,8 @@ ScanError bad_uid_of(const DataSet& elements) {
         {0x0020000E, "Series Instance UID"},
     }};
     for (const auto& [tag, name] : uids) {
-        const auto uid = elements.text(static_cast<std::uint16_t>(tag >> 16), static_cast<std::uint16_t>(tag));
+        const auto uid =
+            elements.text(static_cast<std::uint16_t>(tag >> 16), static_cast<std::uint16_t>(tag));
         const bool required = tag >> 16 == 0x0008;
         if ((required || !uid.empty()) && !is_valid_uid(uid))
             return {ScanFault::bad_uid, 0, std::string(name) + " is missing or no UID"};
@@ -46,7 +50,8 @@ ScanError bad_uid_of(const DataSet& elements) {
 SpoolReception::SpoolReception(Intake& intake, Origin origin, std::string sop_class_uid,
                                std::string sop_instance_uid, std::string transfer_syntax_uid)
     : intake_(intake), origin_(std::move(origin)), sop_class_uid_(std::move(sop_class_uid)),
-      sop_instance_uid_(std::move(sop_instance_uid)), transfer_syntax_uid_(std::move(transfer_syntax_uid)) {}
+      sop_instance_uid_(std::move(sop_instance_uid)),
+      transfer_syntax_uid_(std::move(transfer_syntax_uid)) {}
 
 void SpoolReception::open(std::uint64_t first_admission) {
     if (auto status = intake_.spool_.admit(first_admission); !status)
@@ -56,7 +61,8 @@ void SpoolReception::open(std::uint64_t first_admission) {
     if (!writer)
         return refuse(writer.error());
     writer_ = std::move(*writer);
-    const auto header = make_spool_header(sop_class_uid_, sop_instance_uid_, transfer_syntax_uid_, origin_);
+    const auto header =
+        make_spool_header(sop_class_uid_, sop_instance_uid_, transfer_syntax_uid_, origin_);
     header_bytes_ = header.bytes.size();
     digest_offset_ = header.digest_offset;
     if (auto status = writer_->write(header.bytes); !status)
@@ -84,8 +90,8 @@ void SpoolReception::write(std::span<const std::byte> bytes) {
 void SpoolReception::append(std::span<const std::byte> bytes) {
     if (bytes_ > intake_.limits_.scan.object_bytes) {
         answer_ = Answer{Verdict::unreadable, ScanFault::object_too_large,
-                         "the object is larger than " + std::to_string(intake_.limits_.scan.object_bytes) +
-                             " bytes"};
+                         "the object is larger than " +
+                             std::to_string(intake_.limits_.scan.object_bytes) + " bytes"};
         writer_.reset();
         return;
     }
@@ -126,25 +132,29 @@ Answer SpoolReception::keep() {
 }
 
 // Fills in the request; or says what is wrong with the object.
-std::optional<Answer> SpoolReception::examine(std::span<const std::byte> data_set, AcceptRequest& request) {
+std::optional<Answer> SpoolReception::examine(std::span<const std::byte> data_set,
+                                              AcceptRequest& request) {
     std::optional<Answer> refusal;
     std::optional<ScanError> fault;
-    const auto scanned = intake_.with_data_set(data_set, transfer_syntax_uid_, [&](const DataSet& elements) {
-        auto instance = identify(elements, transfer_syntax_uid_);
-        if (!instance) {
-            fault = bad_uid_of(elements);
-            return;
-        }
-        if (!sop_class_uid_.empty() && instance->sop_class_uid != sop_class_uid_)
-            refusal = Answer{Verdict::contradicts, {}, "SOP Class UID is not that of the command"};
-        else if (!sop_instance_uid_.empty() && instance->sop_instance_uid != sop_instance_uid_)
-            refusal = Answer{Verdict::contradicts, {}, "SOP Instance UID is not that of the command"};
-        if (refusal)
-            return;
-        request.instance = std::move(*instance);
-        request.decision =
-            intake_.rules_->decide(ObjectAttributes(elements, origin_, transfer_syntax_uid_));
-    });
+    const auto scanned =
+        intake_.with_data_set(data_set, transfer_syntax_uid_, [&](const DataSet& elements) {
+            auto instance = identify(elements, transfer_syntax_uid_);
+            if (!instance) {
+                fault = bad_uid_of(elements);
+                return;
+            }
+            if (!sop_class_uid_.empty() && instance->sop_class_uid != sop_class_uid_)
+                refusal =
+                    Answer{Verdict::contradicts, {}, "SOP Class UID is not that of the command"};
+            else if (!sop_instance_uid_.empty() && instance->sop_instance_uid != sop_instance_uid_)
+                refusal =
+                    Answer{Verdict::contradicts, {}, "SOP Instance UID is not that of the command"};
+            if (refusal)
+                return;
+            request.instance = std::move(*instance);
+            request.decision =
+                intake_.rules_->decide(ObjectAttributes(elements, origin_, transfer_syntax_uid_));
+        });
     if (!scanned)
         fault = scanned.error();
     if (fault)
@@ -153,12 +163,15 @@ std::optional<Answer> SpoolReception::examine(std::span<const std::byte> data_se
 }
 
 Answer SpoolReception::unreadable(const ScanError& error) {
-    Answer answer{Verdict::unreadable, error.fault, std::string(to_string(error.fault)) + ": " + error.text};
-    intake_.quarantine(*writer_, answer.text + " (at byte " + std::to_string(error.offset) + " of the data set)");
+    Answer answer{Verdict::unreadable, error.fault,
+                  std::string(to_string(error.fault)) + ": " + error.text};
+    intake_.quarantine(*writer_, answer.text + " (at byte " + std::to_string(error.offset) +
+                                     " of the data set)");
     return answer;
 }
 
-// Bytes, then row: each durable before the next is begun, and both before the answer (design §1, promise 1).
+// Bytes, then row: each durable before the next is begun, and both before the answer (design §1,
+// promise 1).
 Answer SpoolReception::make_durable(AcceptRequest& request) {
     request.origin = origin_;
     request.instance.bytes = bytes_;
@@ -174,10 +187,19 @@ Answer SpoolReception::make_durable(AcceptRequest& request) {
     if (!accepted)
         return answer_to(accepted.error());
     switch (accepted->kind) {
-    case AcceptKind::stored: return {Verdict::stored, {}, "stored"};
-    case AcceptKind::duplicate: return {Verdict::duplicate, {}, "the same object is here already"};
+    case AcceptKind::stored:
+        return {Verdict::stored, {}, "stored"};
+    case AcceptKind::duplicate:
+        return {Verdict::duplicate, {}, "the same object is here already"};
     case AcceptKind::new_version:
-        return {Verdict::new_version, {}, "kept as a new version: the same UID came before with other bytes"};
+        intake_.logger_.log(LogLevel::warning, "new_version",
+                            {{"sop_instance_uid", sop_instance_uid_},
+                             {"calling", origin_.calling_aet},
+                             {"peer", origin_.peer_ip},
+                             {"blob", accepted->blob}});
+        return {Verdict::new_version,
+                {},
+                "kept as a new version: the same UID came before with other bytes"};
     }
     return {Verdict::internal, {}, "the spool gave an unknown answer"};
 }
@@ -188,11 +210,20 @@ void SpoolReception::count(const Answer& answer) {
         counter.fetch_add(value, std::memory_order_relaxed);
     };
     switch (answer.verdict) {
-    case Verdict::duplicate: add(counters.duplicates); break;
-    case Verdict::new_version: add(counters.versions); break;
-    case Verdict::unreadable: add(counters.unreadable); return;
-    case Verdict::stored: break;
-    default: add(counters.refused); return;
+    case Verdict::duplicate:
+        add(counters.duplicates);
+        break;
+    case Verdict::new_version:
+        add(counters.versions);
+        break;
+    case Verdict::unreadable:
+        add(counters.unreadable);
+        return;
+    case Verdict::stored:
+        break;
+    default:
+        add(counters.refused);
+        return;
     }
     add(counters.received);
     add(counters.bytes, bytes_);

@@ -1,7 +1,8 @@
-// SpoolReception: one object on its way into the spool. Internal to the Intake (intake.h says the rules).
+// SpoolReception: one object on its way into the spool. Internal to the Intake (intake.h says the
+// rules).
 //
-// What goes wrong is remembered in answer_, the writer is dropped at once (it leaves no file), and further
-// bytes are discarded, so that the sender can be heard out and answered.
+// What goes wrong is remembered in answer_, the writer is dropped at once (it leaves no file), and
+// further bytes are discarded, so that the sender can be heard out and answered.
 #pragma once
 
 #include "pipeline/dicom/digest.h"
@@ -14,8 +15,8 @@ namespace dcmflow {
 
 class SpoolReception final : public Reception {
   public:
-    SpoolReception(Intake& intake, Origin origin, std::string sop_class_uid, std::string sop_instance_uid,
-                   std::string transfer_syntax_uid);
+    SpoolReception(Intake& intake, Origin origin, std::string sop_class_uid,
+                   std::string sop_instance_uid, std::string transfer_syntax_uid);
     void open(std::uint64_t first_admission);
     void write(std::span<const std::byte> bytes) override;
     [[nodiscard]] Answer finish() override;
@@ -24,7 +25,8 @@ class SpoolReception final : public Reception {
     void append(std::span<const std::byte> bytes);
     void refuse(const Error& error);
     [[nodiscard]] Answer keep();
-    [[nodiscard]] std::optional<Answer> examine(std::span<const std::byte> data_set, AcceptRequest& request);
+    [[nodiscard]] std::optional<Answer> examine(std::span<const std::byte> data_set,
+                                                AcceptRequest& request);
     [[nodiscard]] Answer unreadable(const ScanError& error);
     [[nodiscard]] Answer make_durable(AcceptRequest& request);
     void count(const Answer& answer);

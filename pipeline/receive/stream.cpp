@@ -115,9 +115,10 @@ Woken wait_for(const Stream& stream, bool to_write, const Signal* signal, Deadli
     std::array<pollfd, 2> entries{pollfd{stream.descriptor(), wanted, 0},
                                   pollfd{signal != nullptr ? signal->descriptor() : -1, POLLIN, 0}};
     for (;;) {
-        const auto left =
-            std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-        const auto timeout = std::clamp<std::int64_t>(left.count(), 0, std::numeric_limits<int>::max());
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+            deadline - std::chrono::steady_clock::now());
+        const auto timeout =
+            std::clamp<std::int64_t>(left.count(), 0, std::numeric_limits<int>::max());
         const int count = poll(entries.data(), entries.size(), static_cast<int>(timeout));
         if (count > 0 && entries[1].revents != 0)
             return Woken::signal;
@@ -178,7 +179,8 @@ Result<UniqueFd> open_listener(const Endpoint& endpoint, const std::string& show
     set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
     if (family == AF_INET6)
         set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&endpoint.address), endpoint.length) != 0 ||
+    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&endpoint.address), endpoint.length) !=
+            0 ||
         ::listen(fd.get(), backlog) != 0)
         return fail_errno(errno, "cannot listen on " + shown);
     return fd;
@@ -200,7 +202,8 @@ Result<Listening> listen_everywhere(std::uint16_t port) {
     auto v6 = open_listener(endpoint, "[::]:" + std::to_string(listening.port));
     if (v6)
         listening.sockets.push_back(std::move(*v6));
-    else if (v6.error().text.find(std::generic_category().message(EADDRNOTAVAIL)) == std::string::npos)
+    else if (v6.error().text.find(std::generic_category().message(EADDRNOTAVAIL)) ==
+             std::string::npos)
         return tl::unexpected(v6.error()); // EADDRNOTAVAIL: IPv6 is switched off
     return listening;
 }

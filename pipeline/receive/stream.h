@@ -1,9 +1,10 @@
 // Stream: one accepted TCP connection, never blocking by itself. Signal: an event that wakes polls.
 //
-// A Stream is owned by one thread at a time (the door, then a worker, then the door again). The descriptor is
-// closed in the destructor and nowhere else. It knows no DICOM and no time-outs; wait_for() takes a deadline.
-// Quick ACKs are re-armed after every read: Linux forgets them, and a sender that leaves Nagle on would wait
-// 40 ms for a delayed ACK at the end of every PDU. (A TLS stream will have the same five calls.)
+// A Stream is owned by one thread at a time (the door, then a worker, then the door again). The
+// descriptor is closed in the destructor and nowhere else. It knows no DICOM and no time-outs;
+// wait_for() takes a deadline. Quick ACKs are re-armed after every read: Linux forgets them, and a
+// sender that leaves Nagle on would wait 40 ms for a delayed ACK at the end of every PDU. (A TLS
+// stream will have the same five calls.)
 #pragma once
 
 #include "pipeline/receive/allow_list.h"
@@ -75,7 +76,8 @@ class Stream {
 
 enum class Woken : std::uint8_t { ready, deadline, signal };
 // Until the stream is readable (or writable), the signal is raised, or the deadline has passed.
-[[nodiscard]] Woken wait_for(const Stream& stream, bool to_write, const Signal* signal, Deadline deadline);
+[[nodiscard]] Woken wait_for(const Stream& stream, bool to_write, const Signal* signal,
+                             Deadline deadline);
 
 struct Listening {
     std::vector<UniqueFd> sockets; // IPv4 and, where there is any, IPv6

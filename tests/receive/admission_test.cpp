@@ -12,7 +12,8 @@ Bytes reasons(const Pdu& rejection) { // result, source, reason
     return {rejection.body.begin() + 1, rejection.body.end()};
 }
 Bytes bytes(int result, int source, int reason) {
-    return {static_cast<std::byte>(result), static_cast<std::byte>(source), static_cast<std::byte>(reason)};
+    return {static_cast<std::byte>(result), static_cast<std::byte>(source),
+            static_cast<std::byte>(reason)};
 }
 
 TEST(Admission, CallingTitleNotInTheList) {
@@ -65,9 +66,12 @@ TEST(Admission, AboveTheLimitAtOnceAndFreeAgainAfterRelease) {
     EXPECT_FALSE(third.associate(for_ct));
     const auto took = std::chrono::steady_clock::now() - begun;
     ASSERT_EQ(third.answer.type, 3);
-    EXPECT_EQ(reasons(third.answer), bytes(2, 3, 2)) << "transient, presentation provider, local limit exceeded";
-    std::printf("rejected above the limit after %.1f ms\n",
-                static_cast<double>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()) / 1000);
+    EXPECT_EQ(reasons(third.answer), bytes(2, 3, 2))
+        << "transient, presentation provider, local limit exceeded";
+    std::printf(
+        "rejected above the limit after %.1f ms\n",
+        static_cast<double>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()) /
+            1000);
     EXPECT_EQ(site.receiver->counters().rejected_over_limit, 1U);
     EXPECT_EQ(first.store(ct_class, "1.2.5.1", object("1.2.5.1")).status, 0) << "the others go on";
     ASSERT_TRUE(second.release());
@@ -78,21 +82,23 @@ TEST(Admission, AboveTheLimitAtOnceAndFreeAgainAfterRelease) {
 TEST(Admission, Contexts) {
     Site site;
     Peer peer(site.port());
-    ASSERT_TRUE(peer.associate({{verification, {implicit_le}},
-                                {"1.2.840.10008.5.1.4.1.2.2.1", {implicit_le}},  // Study Root FIND
-                                {"1.2.840.10008.5.1.4.31", {implicit_le}},       // Modality Worklist
-                                {"1.2.840.10008.3.1.2.3.3", {implicit_le}},      // MPPS
-                                {"1.2.840.10008.5.1.4.1.1.201.2", {implicit_le}}, // Inventory FIND
-                                {"1.2.840.10008.5.1.4.38.1", {implicit_le}},     // Hanging Protocol Storage
-                                {"not.a.uid", {implicit_le}},
-                                {ct_class, {"neither", ""}},
-                                {ct_class, {"neither", htj2k, explicit_le}}}));
+    ASSERT_TRUE(
+        peer.associate({{verification, {implicit_le}},
+                        {"1.2.840.10008.5.1.4.1.2.2.1", {implicit_le}},   // Study Root FIND
+                        {"1.2.840.10008.5.1.4.31", {implicit_le}},        // Modality Worklist
+                        {"1.2.840.10008.3.1.2.3.3", {implicit_le}},       // MPPS
+                        {"1.2.840.10008.5.1.4.1.1.201.2", {implicit_le}}, // Inventory FIND
+                        {"1.2.840.10008.5.1.4.38.1", {implicit_le}}, // Hanging Protocol Storage
+                        {"not.a.uid", {implicit_le}},
+                        {ct_class, {"neither", ""}},
+                        {ct_class, {"neither", htj2k, explicit_le}}}));
     const std::vector<int> expected{0, 3, 3, 3, 3, 0, 3, 4, 0};
     for (std::size_t i = 0; i < expected.size(); ++i)
         EXPECT_EQ(peer.context_result(i), expected[i]) << i;
     const auto sent = encapsulated_object("1.2.5.9", 5000);
     EXPECT_EQ(peer.store(ct_class, "1.2.5.9", sent, 17).status, 0);
-    EXPECT_EQ(site.rows().at(0).instance.transfer_syntax_uid, htj2k) << "the first UID that was proposed";
+    EXPECT_EQ(site.rows().at(0).instance.transfer_syntax_uid, htj2k)
+        << "the first UID that was proposed";
 }
 
 TEST(Admission, AllTheContextsThereCanBe) {
@@ -110,7 +116,8 @@ TEST(Admission, OtherOperationsAreNotRecognised) {
     Site site;
     Peer peer(site.port());
     ASSERT_TRUE(peer.associate({{ct_class, {explicit_le}}}));
-    const auto find = command_number(0x0100, 0x0020) + command_number(0x0110, 5) + command_number(0x0800, 1);
+    const auto find =
+        command_number(0x0100, 0x0020) + command_number(0x0110, 5) + command_number(0x0800, 1);
     peer.send(pdu(4, pdv(1, 3, find)) + pdu(4, pdv(1, 2, object("1.2.5.11"))));
     const auto response = peer.response();
     EXPECT_EQ(response.status, 0x0211);
@@ -121,7 +128,8 @@ TEST(Admission, OtherOperationsAreNotRecognised) {
 
 TEST(Admission, AListThatLetsNobodyInIsAnError) {
     Site site;
-    DimseReceiver receiver({.address = "127.0.0.1", .port = 0, .allow = {}, .called = {}}, *site.intake, site.log);
+    DimseReceiver receiver({.address = "127.0.0.1", .port = 0, .allow = {}, .called = {}},
+                           *site.intake, site.log);
     const auto status = receiver.start();
     ASSERT_FALSE(status);
     EXPECT_EQ(status.error().code, ErrorCode::invalid_argument);
@@ -130,11 +138,13 @@ TEST(Admission, AListThatLetsNobodyInIsAnError) {
 TEST(Admission, APortThatIsTakenIsAnErrorThatNamesIt) {
     Site site;
     for (const std::string address : {"", "127.0.0.1"}) {
-        DimseReceiver receiver({.address = address, .port = site.port(), .allow = {AllowEntry{}}, .called = {}},
-                               *site.intake, site.log);
+        DimseReceiver receiver(
+            {.address = address, .port = site.port(), .allow = {AllowEntry{}}, .called = {}},
+            *site.intake, site.log);
         const auto status = receiver.start();
         ASSERT_FALSE(status) << address;
-        EXPECT_NE(status.error().text.find(std::to_string(site.port())), std::string::npos) << status.error().text;
+        EXPECT_NE(status.error().text.find(std::to_string(site.port())), std::string::npos)
+            << status.error().text;
     }
 }
 

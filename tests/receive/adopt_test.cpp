@@ -1,4 +1,5 @@
-// A blob without a row (power cut between the two) is adopted at the next start, unless it is damaged.
+// A blob without a row (power cut between the two) is adopted at the next start, unless it is
+// damaged.
 #include "tests/receive/support.h"
 
 #include <fstream>
@@ -10,7 +11,11 @@ namespace {
 struct Fixture {
     Fixture() {
         Peer peer(site.port());
-        EXPECT_TRUE(peer.associate({{ct_class, {explicit_le, }}}, "CT7"));
+        EXPECT_TRUE(peer.associate({{ct_class,
+                                     {
+                                         explicit_le,
+                                     }}},
+                                   "CT7"));
         EXPECT_EQ(peer.store(ct_class, "1.2.10.1", object("1.2.10.1", 3000)).status, 0);
         row = site.rows().at(0);
         file = test::read_file(site.spool->blobs().path(row.instance.blob));
@@ -45,7 +50,8 @@ TEST(Adopt, EveryFlippedByteOfTheDataSetIsFound) {
         EXPECT_EQ(adopted.error().code, ErrorCode::malformed);
     }
     auto cut = fixture.file;
-    for (const std::size_t size : {cut.size() - 1, begin, begin - 1, std::size_t{200}, std::size_t{0}}) {
+    for (const std::size_t size :
+         {cut.size() - 1, begin, begin - 1, std::size_t{200}, std::size_t{0}}) {
         cut.resize(size);
         EXPECT_FALSE(fixture.site.intake->adopt("blob", cut)) << size;
     }

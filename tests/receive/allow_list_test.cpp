@@ -35,16 +35,26 @@ TEST(AllowList, NetworksOfBothFamilies) {
         bool inside;
     };
     const Case cases[] = {
-        {"10.0.0.0/8", "10.255.1.2", true},       {"10.0.0.0/8", "11.0.0.1", false},
-        {"10.1.2.3", "10.1.2.3", true},           {"10.1.2.3", "10.1.2.4", false},
-        {"10.1.2.0/23", "10.1.3.9", true},        {"10.1.2.0/23", "10.1.4.0", false},
-        {"10.1.2.130/25", "10.1.2.128", true},    {"10.1.2.130/25", "10.1.2.127", false},
-        {"0.0.0.0/0", "200.1.1.1", true},         {"0.0.0.0/0", "fd00::1", false},
-        {"fd00::/8", "fdff::1", true},            {"fd00::/8", "fe00::1", false},
-        {"2001:db8::/33", "2001:db8:7fff::1", true}, {"2001:db8::/33", "2001:db8:8000::1", false},
-        {"::1", "::1", true},                     {"::1", "127.0.0.1", false},
-        {"", "10.1.2.3", true},                   {"", "fd00::1", true},
-        {"10.0.0.0/8", "::ffff:10.0.0.7", true},  {"::ffff:10.0.0.0/104", "10.9.9.9", true},
+        {"10.0.0.0/8", "10.255.1.2", true},
+        {"10.0.0.0/8", "11.0.0.1", false},
+        {"10.1.2.3", "10.1.2.3", true},
+        {"10.1.2.3", "10.1.2.4", false},
+        {"10.1.2.0/23", "10.1.3.9", true},
+        {"10.1.2.0/23", "10.1.4.0", false},
+        {"10.1.2.130/25", "10.1.2.128", true},
+        {"10.1.2.130/25", "10.1.2.127", false},
+        {"0.0.0.0/0", "200.1.1.1", true},
+        {"0.0.0.0/0", "fd00::1", false},
+        {"fd00::/8", "fdff::1", true},
+        {"fd00::/8", "fe00::1", false},
+        {"2001:db8::/33", "2001:db8:7fff::1", true},
+        {"2001:db8::/33", "2001:db8:8000::1", false},
+        {"::1", "::1", true},
+        {"::1", "127.0.0.1", false},
+        {"", "10.1.2.3", true},
+        {"", "fd00::1", true},
+        {"10.0.0.0/8", "::ffff:10.0.0.7", true},
+        {"::ffff:10.0.0.0/104", "10.9.9.9", true},
     };
     for (const auto& [network, peer, inside] : cases)
         EXPECT_EQ(list({{"*", network}}).may_connect(ip(peer)), inside) << network << " " << peer;
@@ -62,8 +72,8 @@ TEST(AllowList, TitleAndNetworkGoTogether) {
 }
 
 TEST(AllowList, MistakesAreNamed) {
-    for (const std::string bad : {"10.0.0.0/33", "10.0.0/8", "fd00::/129", "10.0.0.0/", "10.0.0.0/-1", "host", "/8",
-                                  "10.0.0.0/8x"}) {
+    for (const std::string bad : {"10.0.0.0/33", "10.0.0/8", "fd00::/129", "10.0.0.0/",
+                                  "10.0.0.0/-1", "host", "/8", "10.0.0.0/8x"}) {
         const std::vector<AllowEntry> entries{{"CT", bad}};
         const auto parsed = AllowList::parse(entries);
         ASSERT_FALSE(parsed) << bad;

@@ -10,7 +10,8 @@ TEST(Echo, OfARealTool) {
     if (!have_tool("echoscu"))
         GTEST_SKIP() << "echoscu (package dcmtk) is not installed";
     Site site;
-    const auto ended = run({"echoscu", "-aet", "PROBE", "-aec", "DCMFLOW", "127.0.0.1", std::to_string(site.port())});
+    const auto ended = run(
+        {"echoscu", "-aet", "PROBE", "-aec", "DCMFLOW", "127.0.0.1", std::to_string(site.port())});
     EXPECT_EQ(ended.code, 0) << ended.output;
     const auto line = site.log.wait_for("association_end");
     ASSERT_TRUE(line);
@@ -36,8 +37,10 @@ TEST(Echo, BesideSilentAndSlowConnections) {
     ASSERT_TRUE(peer.associate({{verification, {implicit_le}}}));
     EXPECT_EQ(peer.echo().status, 0);
     EXPECT_TRUE(peer.release());
-    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun);
-    std::printf("C-ECHO beside 64 silent connections: %.1f ms\n", static_cast<double>(took.count()) / 1000);
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(
+        std::chrono::steady_clock::now() - begun);
+    std::printf("C-ECHO beside 64 silent connections: %.1f ms\n",
+                static_cast<double>(took.count()) / 1000);
     EXPECT_LT(took, seconds(1));
     EXPECT_EQ(site.receiver->counters().rejected, 0U);
 }

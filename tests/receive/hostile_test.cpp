@@ -1,4 +1,5 @@
-// Peers that mean harm: the receiver answers or hangs up, keeps nothing of it, and serves the next one.
+// Peers that mean harm: the receiver answers or hangs up, keeps nothing of it, and serves the next
+// one.
 #include "tests/receive/support.h"
 
 #include <gtest/gtest.h>
@@ -53,8 +54,8 @@ TEST(Hostile, FirstPdus) {
         {"TLS", Bytes{std::byte{0x16}, std::byte{3}, std::byte{1}, std::byte{2}, std::byte{0}}},
         {"P-DATA first", pdu(4, pdv(1, 3, echo_rq()))},
         {"release first", pdu(5, Bytes(4))},
-        {"4 GiB request", Bytes{std::byte{1}, std::byte{0}, std::byte{0xFF}, std::byte{0xFF}, std::byte{0xFF},
-                                std::byte{0xFF}}},
+        {"4 GiB request", Bytes{std::byte{1}, std::byte{0}, std::byte{0xFF}, std::byte{0xFF},
+                                std::byte{0xFF}, std::byte{0xFF}}},
         {"2 MiB request", pdu(1, Bytes(2U << 20))},
         {"short request", cut},
         {"even context ID", even_id},
@@ -67,7 +68,8 @@ TEST(Hostile, FirstPdus) {
         Peer peer(site.port());
         peer.send(bytes);
         const auto got = peer.read();
-        EXPECT_TRUE(got.type == 7 || got.type == 0 || got.type == 3) << what << ": PDU " << int{got.type};
+        EXPECT_TRUE(got.type == 7 || got.type == 0 || got.type == 3)
+            << what << ": PDU " << int{got.type};
     }
     EXPECT_EQ(site.receiver->counters().associations, 0U);
     expect_alive(site);
@@ -102,8 +104,8 @@ TEST(Hostile, PdusInsideAnAssociation) {
         {"second request", associate_rq(for_ct)},
         {"accept", pdu(2, Bytes(100))},
         {"release reply", pdu(6, Bytes(4))},
-        {"P-DATA of 4 GiB", Bytes{std::byte{4}, std::byte{0}, std::byte{0xFF}, std::byte{0xFF}, std::byte{0xFF},
-                                  std::byte{0xFF}}},
+        {"P-DATA of 4 GiB", Bytes{std::byte{4}, std::byte{0}, std::byte{0xFF}, std::byte{0xFF},
+                                  std::byte{0xFF}, std::byte{0xFF}}},
         {"PDV longer than its PDU", pdv_too_long},
         {"PDV shorter than its header", pdv_too_short},
         {"PDU ends in a PDV header", pdu(4, Bytes(3))},
@@ -114,14 +116,19 @@ TEST(Hostile, PdusInsideAnAssociation) {
         {"empty command", pdu(4, pdv(1, 3, {}))},
         {"command of noise", pdu(4, pdv(1, 3, object("1.2.7.9.1")))},
         {"command without an ID", pdu(4, pdv(1, 3, command_number(0x0100, 1)))},
-        {"message ID of four bytes", pdu(4, pdv(1, 3, command_number(0x0100, 1) + command_element(0x0110, "abcd")))},
+        {"message ID of four bytes",
+         pdu(4, pdv(1, 3, command_number(0x0100, 1) + command_element(0x0110, "abcd")))},
         {"element longer than the set",
-         pdu(4, pdv(1, 3, Bytes{std::byte{0}, std::byte{0}, std::byte{2}, std::byte{0}, std::byte{0xFF},
-                                std::byte{0xFF}, std::byte{0xFF}, std::byte{0x7F}}))},
+         pdu(4, pdv(1, 3,
+                    Bytes{std::byte{0}, std::byte{0}, std::byte{2}, std::byte{0}, std::byte{0xFF},
+                          std::byte{0xFF}, std::byte{0xFF}, std::byte{0x7F}}))},
         {"nested command", pdu(4, pdv(1, 3, nested()))},
-        {"a response", pdu(4, pdv(1, 3, command_number(0x0100, 0x8001) + command_number(0x0110, 1)))},
-        {"store without data set", pdu(4, pdv(1, 3, command_number(0x0100, 1) + command_number(0x0110, 1) +
-                                                        command_number(0x0800, 0x0101)))},
+        {"a response",
+         pdu(4, pdv(1, 3, command_number(0x0100, 0x8001) + command_number(0x0110, 1)))},
+        {"store without data set",
+         pdu(4, pdv(1, 3,
+                    command_number(0x0100, 1) + command_number(0x0110, 1) +
+                        command_number(0x0800, 0x0101)))},
         {"release in mid-message", pdu(4, pdv(1, 3, rq)) + pdu(5, Bytes(4))},
     };
     Site site;
@@ -149,8 +156,9 @@ TEST(Hostile, UidsThatAreNone) {
     Site site;
     Peer peer(site.port());
     ASSERT_TRUE(peer.associate(for_ct));
-    for (const std::string& uid : {std::string("../../etc/passwd"), std::string(""), std::string(100, '1'),
-                                  std::string("1.2.3\0.4", 8), std::string("1.2;rm")}) {
+    for (const std::string& uid :
+         {std::string("../../etc/passwd"), std::string(""), std::string(100, '1'),
+          std::string("1.2.3\0.4", 8), std::string("1.2;rm")}) {
         const auto response = peer.store(ct_class, uid, object("1.2.7.20"));
         EXPECT_EQ(response.status, 0xC00B) << uid;
     }
@@ -162,22 +170,27 @@ TEST(Hostile, UidsThatAreNone) {
 TEST(Hostile, DeepNestingAndOtherUnreadableObjects) {
     Site site;
     test::DataSetBytes deep;
-    deep.element(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.2").element(0x00080018, "UI", "1.2.7.30");
+    deep.element(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.2")
+        .element(0x00080018, "UI", "1.2.7.30");
     for (int i = 0; i < 20'000; ++i)
         deep.header(0x00081140, "SQ", test::undefined_length).item(test::undefined_length);
     auto truncated = object("1.2.7.31", 5000);
     truncated.resize(truncated.size() - 100);
     Peer peer(site.port());
-    ASSERT_TRUE(peer.associate({{ct_class, {explicit_le}}, {ct_class, {"1.2.840.10008.1.2.1.99"}}}));
+    ASSERT_TRUE(
+        peer.associate({{ct_class, {explicit_le}}, {ct_class, {"1.2.840.10008.1.2.1.99"}}}));
     const auto response = peer.store(ct_class, "1.2.7.30", deep.bytes());
     EXPECT_EQ(response.status, 0xC000 + static_cast<int>(ScanFault::too_deep)) << response.comment;
     EXPECT_EQ(peer.store(ct_class, "1.2.7.31", truncated).status & 0xFF00, 0xC000);
-    EXPECT_EQ(peer.store(ct_class, "1.2.7.32", text("this is no data set at all")).status & 0xFF00, 0xC000);
+    EXPECT_EQ(peer.store(ct_class, "1.2.7.32", text("this is no data set at all")).status & 0xFF00,
+              0xC000);
     EXPECT_EQ(peer.store(ct_class, "1.2.7.33", {}).status & 0xFF00, 0xC000);
-    EXPECT_EQ(peer.store(ct_class, "1.2.7.34", object("1.2.7.34"), 3).status, 0xC00C) << "not deflated";
+    EXPECT_EQ(peer.store(ct_class, "1.2.7.34", object("1.2.7.34"), 3).status, 0xC00C)
+        << "not deflated";
     EXPECT_TRUE(site.rows().empty());
     EXPECT_EQ(site.files("objects"), 0U);
-    EXPECT_EQ(site.intake->counters().quarantined, 5U) << "the bytes are kept for people to look at";
+    EXPECT_EQ(site.intake->counters().quarantined, 5U)
+        << "the bytes are kept for people to look at";
     EXPECT_GE(site.files("quarantine"), 5U);
     expect_alive(site);
 }
@@ -186,7 +199,8 @@ TEST(Hostile, RandomDamage) {
     Site site;
     std::minstd_rand random(20261125);
     const auto good = associate_rq(for_ct);
-    const auto store = pdu(4, pdv(1, 3, store_rq(ct_class, "1.2.7.40"))) + pdu(4, pdv(1, 2, object("1.2.7.40", 3000)));
+    const auto store = pdu(4, pdv(1, 3, store_rq(ct_class, "1.2.7.40"))) +
+                       pdu(4, pdv(1, 2, object("1.2.7.40", 3000)));
     for (int round = 0; round < 300; ++round) {
         auto request = good;
         auto message = store;

@@ -53,9 +53,15 @@ TEST(Store, SyntaxesAndClassesThatNobodyKnows) {
         EXPECT_EQ(peer.context_result(i), 0) << i;
     const auto coded = encapsulated_object("1.2.3.20", 70'000);
     EXPECT_EQ(peer.store(ct_class, "1.2.3.20", coded, 1).status, 0);
-    EXPECT_EQ(peer.store(private_class, "1.2.3.21", object("1.2.3.21", 100, 1, private_class), 3).status, 0);
-    EXPECT_EQ(peer.store(retired_class, "1.2.3.22", object("1.2.3.22", 100, 1, retired_class), 5).status, 0);
-    EXPECT_EQ(peer.store(future_class, "1.2.3.23", object("1.2.3.23", 100, 1, future_class), 7).status, 0);
+    EXPECT_EQ(
+        peer.store(private_class, "1.2.3.21", object("1.2.3.21", 100, 1, private_class), 3).status,
+        0);
+    EXPECT_EQ(
+        peer.store(retired_class, "1.2.3.22", object("1.2.3.22", 100, 1, retired_class), 5).status,
+        0);
+    EXPECT_EQ(
+        peer.store(future_class, "1.2.3.23", object("1.2.3.23", 100, 1, future_class), 7).status,
+        0);
     const auto rows = site.rows();
     ASSERT_EQ(rows.size(), 4U);
     EXPECT_EQ(site.data_set(rows[0]), coded);
@@ -85,15 +91,17 @@ TEST(Store, AnyFragmentation) {
     int number = 0;
     for (const std::size_t fragment : {1U, 7U, 100U, 16'372U, 131'060U, 1'000'000U}) {
         const auto uid = "1.2.3.40." + std::to_string(++number);
-        const auto sent = object(uid, fragment < 10 ? 200 : 400'000, static_cast<unsigned>(fragment));
+        const auto sent =
+            object(uid, fragment < 10 ? 200 : 400'000, static_cast<unsigned>(fragment));
         ASSERT_EQ(peer.store(ct_class, uid, sent, 1, fragment).status, 0) << fragment;
         EXPECT_EQ(site.data_set(site.rows().back()), sent) << fragment;
     }
     // Everything in a single P-DATA-TF, with empty fragments between.
     const auto sent = object("1.2.3.41", 1000);
     const std::span<const std::byte> bytes(sent);
-    peer.send(pdu(4, pdv(1, 3, store_rq(ct_class, "1.2.3.41")) + pdv(1, 0, {}) + pdv(1, 0, bytes.first(33)) +
-                         pdv(1, 0, bytes.subspan(33)) + pdv(1, 2, {})));
+    peer.send(pdu(4, pdv(1, 3, store_rq(ct_class, "1.2.3.41")) + pdv(1, 0, {}) +
+                         pdv(1, 0, bytes.first(33)) + pdv(1, 0, bytes.subspan(33)) +
+                         pdv(1, 2, {})));
     EXPECT_EQ(peer.response().status, 0);
     EXPECT_EQ(site.data_set(site.rows().back()), sent);
 }
@@ -109,7 +117,8 @@ TEST(Store, ContradictionsAndWrongContext) {
     EXPECT_EQ(peer.store(ct_class, "1.2.3.52", object("1.2.3.52", 10, 0, mr_class)).status, 0xA900);
     EXPECT_EQ(peer.store(mr_class, "1.2.3.53", object("1.2.3.53", 10, 0, mr_class)).status, 0x0122);
     EXPECT_EQ(peer.store(ct_class, "1.2.3.54", object("1.2.3.54"), 3).status, 0x0122);
-    EXPECT_EQ(peer.store(ct_class, "1.2.3.55", object("1.2.3.55")).status, 0) << "the association lives on";
+    EXPECT_EQ(peer.store(ct_class, "1.2.3.55", object("1.2.3.55")).status, 0)
+        << "the association lives on";
     EXPECT_EQ(site.rows().size(), 1U);
     EXPECT_EQ(site.files("objects"), 1U);
     EXPECT_EQ(site.files("tmp"), 0U);

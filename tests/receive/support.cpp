@@ -77,10 +77,13 @@ Site::Site(SiteOptions options) {
     if (!opened)
         throw std::runtime_error(opened.error().text);
     spool = std::move(*opened);
-    auto ruleset = std::make_shared<const rules::Ruleset>(std::move(options.rules), rules::Unmatched{});
+    auto ruleset =
+        std::make_shared<const rules::Ruleset>(std::move(options.rules), rules::Unmatched{});
     intake = std::make_unique<Intake>(*spool, std::move(ruleset), log, options.intake);
-    const auto started = spool->start(
-        [this](const std::string& blob, std::span<const std::byte> file) { return intake->adopt(blob, file); });
+    const auto started =
+        spool->start([this](const std::string& blob, std::span<const std::byte> file) {
+            return intake->adopt(blob, file);
+        });
     if (!started)
         throw std::runtime_error(started.error().text);
     receiver = std::make_unique<DimseReceiver>(options.listen, *intake, log, options.dimse);
@@ -112,13 +115,15 @@ Bytes Site::data_set(const InstanceRow& row) const {
 std::size_t Site::files(std::string_view name) const {
     std::size_t count = 0;
     std::error_code error;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path() / name, error))
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(folder.path() / name, error))
         if (entry.is_regular_file() && entry.path().extension() != ".txt")
             ++count;
     return count;
 }
 
-// --- objects -----------------------------------------------------------------------------------------------
+// --- objects
+// -----------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -152,7 +157,8 @@ test::DataSetBytes header_of(const std::string& uid, const std::string& sop_clas
 
 } // namespace
 
-Bytes object(const std::string& uid, std::size_t pixel_bytes, unsigned content, const std::string& sop_class) {
+Bytes object(const std::string& uid, std::size_t pixel_bytes, unsigned content,
+             const std::string& sop_class) {
     auto out = header_of(uid, sop_class);
     out.element(0x7FE00010, "OW", noise(pixel_bytes + pixel_bytes % 2, content));
     return out.bytes();
@@ -167,8 +173,9 @@ Bytes encapsulated_object(const std::string& uid, std::size_t fragment_bytes, un
     return out.bytes();
 }
 
-void write_part10(const std::filesystem::path& file, const std::string& sop_class, const std::string& uid,
-                  const std::string& transfer_syntax, const Bytes& data_set) {
+void write_part10(const std::filesystem::path& file, const std::string& sop_class,
+                  const std::string& uid, const std::string& transfer_syntax,
+                  const Bytes& data_set) {
     test::DataSetBytes meta;
     meta.element(0x00020001, "OB", std::string_view("\0\1", 2))
         .element(0x00020002, "UI", even(sop_class, '\0'))
@@ -182,10 +189,12 @@ void write_part10(const std::filesystem::path& file, const std::string& sop_clas
     length.element(0x00020000, "UL", group_length);
     std::ofstream out(file, std::ios::binary);
     out << std::string(128, '\0') << "DICM" << length.view() << meta.view();
-    out.write(reinterpret_cast<const char*>(data_set.data()), static_cast<std::streamsize>(data_set.size()));
+    out.write(reinterpret_cast<const char*>(data_set.data()),
+              static_cast<std::streamsize>(data_set.size()));
 }
 
-// --- the bare peer -----------------------------------------------------------------------------------------
+// --- the bare peer
+// -----------------------------------------------------------------------------------------
 
 namespace {
 
@@ -229,8 +238,8 @@ Bytes pdu(std::uint8_t type, const Bytes& body) {
     return out + body;
 }
 
-Bytes associate_rq(const std::vector<Proposal>& proposals, const std::string& calling, const std::string& called,
-                   std::uint32_t max_pdu) {
+Bytes associate_rq(const std::vector<Proposal>& proposals, const std::string& calling,
+                   const std::string& called, std::uint32_t max_pdu) {
     Bytes body;
     add_number(body, 1, 2);
     add_number(body, 0, 2);
@@ -280,8 +289,8 @@ Bytes echo_rq(std::uint16_t message_id) {
 
 Bytes store_rq(const std::string& sop_class, const std::string& uid, std::uint16_t message_id) {
     return command_element(0x0002, even(sop_class, '\0')) + command_number(0x0100, 0x0001) +
-           command_number(0x0110, message_id) + command_number(0x0700, 0) + command_number(0x0800, 0x0001) +
-           command_element(0x1000, even(uid, '\0'));
+           command_number(0x0110, message_id) + command_number(0x0700, 0) +
+           command_number(0x0800, 0x0001) + command_element(0x1000, even(uid, '\0'));
 }
 
 Peer::Peer(std::uint16_t port, const std::string& address) {
@@ -309,7 +318,8 @@ Peer::~Peer() {
     close();
 }
 
-Peer::Peer(Peer&& other) noexcept : answer(std::move(other.answer)), fd_(std::exchange(other.fd_, -1)) {}
+Peer::Peer(Peer&& other) noexcept
+    : answer(std::move(other.answer)), fd_(std::exchange(other.fd_, -1)) {}
 
 void Peer::close() {
     if (fd_ >= 0)
@@ -332,7 +342,8 @@ Pdu Peer::read(milliseconds patience) {
     std::size_t wanted = 6;
     while (got.size() < wanted) {
         pollfd entry{fd_, POLLIN, 0};
-        const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+        const auto left =
+            std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now()).count();
         if (left <= 0 || poll(&entry, 1, static_cast<int>(left)) <= 0)
             return {255, {}};
         const auto had = got.size();
@@ -348,7 +359,8 @@ Pdu Peer::read(milliseconds patience) {
     return {std::to_integer<std::uint8_t>(got[0]), {got.begin() + 6, got.end()}};
 }
 
-bool Peer::associate(const std::vector<Proposal>& proposals, const std::string& calling, const std::string& called) {
+bool Peer::associate(const std::vector<Proposal>& proposals, const std::string& calling,
+                     const std::string& called) {
     send(associate_rq(proposals, calling, called));
     answer = read();
     return answer.type == 2;
@@ -389,7 +401,8 @@ Response Peer::response() {
         if (element == 0x0120)
             response.message_id = static_cast<std::uint16_t>(little(at + 8, 2));
         if (element == 0x0902)
-            response.comment.assign(reinterpret_cast<const char*>(got.body.data() + at + 8), length);
+            response.comment.assign(reinterpret_cast<const char*>(got.body.data() + at + 8),
+                                    length);
         at += 8 + length;
     }
     return response;
@@ -417,7 +430,8 @@ bool Peer::release() {
     return read().type == 6;
 }
 
-// --- processes ---------------------------------------------------------------------------------------------
+// --- processes
+// ---------------------------------------------------------------------------------------------
 
 Ended run(const std::vector<std::string>& command) {
     std::array<int, 2> pipe_ends{};
@@ -432,7 +446,8 @@ Ended run(const std::vector<std::string>& command) {
         arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);
     pid_t child = 0;
-    const int failed = posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
+    const int failed =
+        posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
     ::close(pipe_ends[1]);
     Ended ended;

@@ -1,5 +1,6 @@
-// What the receiver's tests share: a running receiver on a real spool, a peer made of a bare socket that can
-// say what no toolkit would, real tools as child processes. Nothing here uses the receiver's own PDU code.
+// What the receiver's tests share: a running receiver on a real spool, a peer made of a bare socket
+// that can say what no toolkit would, real tools as child processes. Nothing here uses the
+// receiver's own PDU code.
 #pragma once
 
 #include "pipeline/log.h"
@@ -52,7 +53,8 @@ class Log final : public Logger {
         std::vector<std::pair<std::string, std::string>> fields;
         [[nodiscard]] std::string field(std::string_view name) const;
     };
-    void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) override;
+    void log(LogLevel level, std::string_view event,
+             std::initializer_list<LogField> fields) override;
     [[nodiscard]] std::vector<Line> lines(std::string_view event) const;
     // The n-th line (from 1) of an event, as soon as it is there.
     [[nodiscard]] std::optional<Line> wait_for(std::string_view event, std::size_t n = 1) const;
@@ -64,7 +66,8 @@ class Log final : public Logger {
 };
 
 struct SiteOptions {
-    DicomListenConfig listen{.address = "127.0.0.1", .port = 0, .allow = {AllowEntry{}}, .called = {}};
+    DicomListenConfig listen{
+        .address = "127.0.0.1", .port = 0, .allow = {AllowEntry{}}, .called = {}};
     DimseOptions dimse;
     IntakeLimits intake;
     std::uint64_t quota = 0;
@@ -89,31 +92,39 @@ class Site {
     std::unique_ptr<DimseReceiver> receiver;
 };
 
-// --- objects -----------------------------------------------------------------------------------------------
+// --- objects
+// -----------------------------------------------------------------------------------------------
 
 // A small, whole CT-like object in Explicit VR Little Endian; `content` makes its pixels.
-[[nodiscard]] Bytes object(const std::string& uid, std::size_t pixel_bytes = 512, unsigned content = 0,
-                           const std::string& sop_class = ct_class);
+[[nodiscard]] Bytes object(const std::string& uid, std::size_t pixel_bytes = 512,
+                           unsigned content = 0, const std::string& sop_class = ct_class);
 // Encapsulated: Pixel Data as items of raw bytes.
-[[nodiscard]] Bytes encapsulated_object(const std::string& uid, std::size_t fragment_bytes, unsigned content = 0);
-void write_part10(const std::filesystem::path& file, const std::string& sop_class, const std::string& uid,
-                  const std::string& transfer_syntax, const Bytes& data_set);
+[[nodiscard]] Bytes encapsulated_object(const std::string& uid, std::size_t fragment_bytes,
+                                        unsigned content = 0);
+void write_part10(const std::filesystem::path& file, const std::string& sop_class,
+                  const std::string& uid, const std::string& transfer_syntax,
+                  const Bytes& data_set);
 
-// --- the bare peer -----------------------------------------------------------------------------------------
+// --- the bare peer
+// -----------------------------------------------------------------------------------------
 
 struct Proposal {
     std::string abstract_syntax;
     std::vector<std::string> transfer_syntaxes;
 };
 // Context IDs 1, 3, 5, … in the order given.
-[[nodiscard]] Bytes associate_rq(const std::vector<Proposal>& proposals, const std::string& calling = "TESTSCU",
-                                 const std::string& called = "DCMFLOW", std::uint32_t max_pdu = 16384);
+[[nodiscard]] Bytes associate_rq(const std::vector<Proposal>& proposals,
+                                 const std::string& calling = "TESTSCU",
+                                 const std::string& called = "DCMFLOW",
+                                 std::uint32_t max_pdu = 16384);
 [[nodiscard]] Bytes pdu(std::uint8_t type, const Bytes& body);
-[[nodiscard]] Bytes pdv(std::uint8_t context, std::uint8_t control, std::span<const std::byte> fragment);
+[[nodiscard]] Bytes pdv(std::uint8_t context, std::uint8_t control,
+                        std::span<const std::byte> fragment);
 [[nodiscard]] Bytes command_element(std::uint16_t element, std::string_view value);
 [[nodiscard]] Bytes command_number(std::uint16_t element, std::uint16_t value);
 [[nodiscard]] Bytes echo_rq(std::uint16_t message_id = 1);
-[[nodiscard]] Bytes store_rq(const std::string& sop_class, const std::string& uid, std::uint16_t message_id = 1);
+[[nodiscard]] Bytes store_rq(const std::string& sop_class, const std::string& uid,
+                             std::uint16_t message_id = 1);
 [[nodiscard]] Bytes operator+(Bytes left, const Bytes& right);
 
 struct Pdu {
@@ -142,8 +153,9 @@ class Peer {
     bool associate(const std::vector<Proposal>& proposals, const std::string& calling = "TESTSCU",
                    const std::string& called = "DCMFLOW");
     [[nodiscard]] std::uint8_t context_result(std::size_t index) const; // of the answer
-    [[nodiscard]] Response store(const std::string& sop_class, const std::string& uid, const Bytes& data_set,
-                                 std::uint8_t context = 1, std::size_t fragment = 16000);
+    [[nodiscard]] Response store(const std::string& sop_class, const std::string& uid,
+                                 const Bytes& data_set, std::uint8_t context = 1,
+                                 std::size_t fragment = 16000);
     [[nodiscard]] Response echo(std::uint8_t context = 1);
     [[nodiscard]] Response response();
     bool release();
@@ -153,7 +165,8 @@ class Peer {
     int fd_ = -1;
 };
 
-// --- processes ---------------------------------------------------------------------------------------------
+// --- processes
+// ---------------------------------------------------------------------------------------------
 
 struct Ended {
     int code = -1;
@@ -163,6 +176,7 @@ struct Ended {
 [[nodiscard]] bool have_tool(const std::string& name);
 
 // Polls, for what has no condition to wait on.
-[[nodiscard]] bool eventually(const std::function<bool()>& condition, milliseconds patience = seconds(20));
+[[nodiscard]] bool eventually(const std::function<bool()>& condition,
+                              milliseconds patience = seconds(20));
 
 } // namespace dcmflow::receive_test

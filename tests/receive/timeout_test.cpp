@@ -86,7 +86,8 @@ TEST(Timeout, SlowButSteadyIsFine) {
     const auto sent = object("1.2.6.4", 2000);
     peer.send(pdu(4, pdv(1, 3, store_rq(ct_class, "1.2.6.4"))));
     const auto whole = pdu(4, pdv(1, 2, sent));
-    for (std::size_t at = 0; at < whole.size(); at += 150) { // together longer than any of the limits
+    for (std::size_t at = 0; at < whole.size();
+         at += 150) { // together longer than any of the limits
         const auto part = std::min<std::size_t>(150, whole.size() - at);
         peer.send({whole.begin() + static_cast<std::ptrdiff_t>(at),
                    whole.begin() + static_cast<std::ptrdiff_t>(at + part)});
@@ -137,9 +138,11 @@ TEST(Timeout, StopLetsAnObjectInHandArrive) {
     ASSERT_TRUE(peer.associate(for_ct));
     const auto sent = object("1.2.6.5", 60'000);
     const std::span<const std::byte> bytes(sent);
-    peer.send(pdu(4, pdv(1, 3, store_rq(ct_class, "1.2.6.5"))) + pdu(4, pdv(1, 0, bytes.first(1000))));
+    peer.send(pdu(4, pdv(1, 3, store_rq(ct_class, "1.2.6.5"))) +
+              pdu(4, pdv(1, 0, bytes.first(1000))));
     ASSERT_TRUE(eventually([&] { return site.receiver->counters().bytes >= 1000; }));
-    std::thread stopper([&] { site.receiver->stop(std::chrono::steady_clock::now() + seconds(60)); });
+    std::thread stopper(
+        [&] { site.receiver->stop(std::chrono::steady_clock::now() + seconds(60)); });
     EXPECT_TRUE(eventually([&] { return Peer(site.port()).fd() < 0; }));
     peer.send(pdu(4, pdv(1, 2, bytes.subspan(1000))));
     EXPECT_EQ(peer.response().status, 0);
@@ -155,7 +158,8 @@ TEST(Timeout, StopBreaksOffAtTheDeadline) {
     Site site(options);
     Peer peer(site.port());
     ASSERT_TRUE(peer.associate(for_ct));
-    peer.send(pdu(4, pdv(1, 3, store_rq(ct_class, "1.2.6.6"))) + pdu(4, pdv(1, 0, object("1.2.6.6"))));
+    peer.send(pdu(4, pdv(1, 3, store_rq(ct_class, "1.2.6.6"))) +
+              pdu(4, pdv(1, 0, object("1.2.6.6"))));
     ASSERT_TRUE(eventually([&] { return site.receiver->counters().bytes > 0; }));
     site.receiver->stop(std::chrono::steady_clock::now() + milliseconds(100));
     EXPECT_EQ(end_of(site), "the receiver stopped in the middle of a message");
