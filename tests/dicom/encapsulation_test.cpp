@@ -16,7 +16,9 @@ Bytes of(std::initializer_list<int> values) {
         out.push_back(static_cast<std::byte>(value));
     return out;
 }
-void append(Bytes& out, const Bytes& more) { out.insert(out.end(), more.begin(), more.end()); }
+void append(Bytes& out, const Bytes& more) {
+    out.insert(out.end(), more.begin(), more.end());
+}
 Bytes number(std::uint64_t value, std::size_t width) {
     Bytes out;
     for (std::size_t i = 0; i < width; ++i)
@@ -50,16 +52,16 @@ Bytes joined(const FragmentReader& reader, std::uint32_t frame) {
     EXPECT_TRUE(std::equal(out.begin(), out.end(), contiguous.begin(), contiguous.end()));
     return out;
 }
-auto read(const Bytes& data, std::uint32_t frames, const Bytes& offsets = {}, const Bytes& lengths = {},
-          std::size_t most = 1000) {
+auto read(const Bytes& data, std::uint32_t frames, const Bytes& offsets = {},
+          const Bytes& lengths = {}, std::size_t most = 1000) {
     return FragmentReader::open({.pixel_data = data,
                                  .extended_offsets = offsets,
                                  .extended_lengths = lengths,
                                  .frames = frames,
                                  .max_fragments = most});
 }
-void expect_fault(FragmentFault fault, const Bytes& data, std::uint32_t frames, const Bytes& offsets = {},
-                  const Bytes& lengths = {}) {
+void expect_fault(FragmentFault fault, const Bytes& data, std::uint32_t frames,
+                  const Bytes& offsets = {}, const Bytes& lengths = {}) {
     const auto reader = read(data, frames, offsets, lengths);
     ASSERT_FALSE(reader);
     EXPECT_EQ(to_string(reader.error()), to_string(fault));
@@ -127,13 +129,18 @@ TEST(FragmentReader, CountsThatDoNotMatchAreRefused) {
 }
 
 TEST(FragmentReader, BasicTablesThatLieAreRefused) {
-    expect_fault(FragmentFault::bad_table, pixel_data(table({0, 12}), {a, b}), 2);         // inside a fragment
-    expect_fault(FragmentFault::bad_table, pixel_data(table({0, 0}), {a, b}), 2);          // twice the same
-    expect_fault(FragmentFault::bad_table, pixel_data(table({10, 0}), {a, b}), 2);         // backwards
-    expect_fault(FragmentFault::bad_table, pixel_data(table({0, 0xFFFFFFFE}), {a, b}), 2); // outside
-    expect_fault(FragmentFault::bad_table, pixel_data(table({10, 22}), {a, b, c}), 2);     // the first is no one's
-    expect_fault(FragmentFault::bad_table, pixel_data(of({0, 0, 0, 0, 10, 0}), {a, b}), 2); // not of 4 bytes
-    expect_fault(FragmentFault::bad_table, pixel_data(table({0, 10, 22}), {a, b}), 3);     // more than fragments
+    expect_fault(FragmentFault::bad_table, pixel_data(table({0, 12}), {a, b}),
+                 2); // inside a fragment
+    expect_fault(FragmentFault::bad_table, pixel_data(table({0, 0}), {a, b}), 2);  // twice the same
+    expect_fault(FragmentFault::bad_table, pixel_data(table({10, 0}), {a, b}), 2); // backwards
+    expect_fault(FragmentFault::bad_table, pixel_data(table({0, 0xFFFFFFFE}), {a, b}),
+                 2); // outside
+    expect_fault(FragmentFault::bad_table, pixel_data(table({10, 22}), {a, b, c}),
+                 2); // the first is no one's
+    expect_fault(FragmentFault::bad_table, pixel_data(of({0, 0, 0, 0, 10, 0}), {a, b}),
+                 2); // not of 4 bytes
+    expect_fault(FragmentFault::bad_table, pixel_data(table({0, 10, 22}), {a, b}),
+                 3); // more than fragments
 }
 
 TEST(FragmentReader, ExtendedTablesThatLieAreRefused) {
@@ -142,12 +149,15 @@ TEST(FragmentReader, ExtendedTablesThatLieAreRefused) {
     ASSERT_TRUE(read(data, 2, offsets, lengths));
     expect_fault(FragmentFault::bad_table, data, 2, table({0, 11}, 8), lengths);
     expect_fault(FragmentFault::bad_table, data, 2, table({0, 0xFFFFFFFFFFFFFFFF}, 8), lengths);
-    expect_fault(FragmentFault::bad_table, data, 2, offsets, table({2, 5}, 8)); // longer than its fragment
-    expect_fault(FragmentFault::bad_table, data, 2, offsets, table({2, 2}, 8)); // more than padding is missing
+    expect_fault(FragmentFault::bad_table, data, 2, offsets,
+                 table({2, 5}, 8)); // longer than its fragment
+    expect_fault(FragmentFault::bad_table, data, 2, offsets,
+                 table({2, 2}, 8)); // more than padding is missing
     expect_fault(FragmentFault::bad_table, data, 2, offsets, {});
     expect_fault(FragmentFault::bad_table, data, 2, {}, lengths);
     expect_fault(FragmentFault::bad_table, data, 3, offsets, lengths);
-    expect_fault(FragmentFault::bad_table, pixel_data(table({0, 10}), {a, b}), 2, offsets, lengths); // both tables
+    expect_fault(FragmentFault::bad_table, pixel_data(table({0, 10}), {a, b}), 2, offsets,
+                 lengths); // both tables
     expect_fault(FragmentFault::wrong_count, pixel_data({}, {a, b, c}), 2, offsets, lengths);
 }
 
@@ -219,36 +229,37 @@ TEST(FragmentWriter, SingleFrameHasAnEmptyTable) {
     bool good = false;
     EXPECT_EQ(written(1, OffsetTable::none, {of({1, 2, 3})}, good),
               of({0xE0, 0x7F, 0x10, 0x00, 'O', 'B', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, //
-                  0xFE, 0xFF, 0x00, 0xE0, 0, 0, 0, 0,                             // table
-                  0xFE, 0xFF, 0x00, 0xE0, 4, 0, 0, 0, 1, 2, 3, 0,                 // padded
-                  0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0}));
+                  0xFE, 0xFF, 0x00, 0xE0, 0,   0,   0, 0,                         // table
+                  0xFE, 0xFF, 0x00, 0xE0, 4,   0,   0, 0, 1,    2,    3,    0,    // padded
+                  0xFE, 0xFF, 0xDD, 0xE0, 0,   0,   0, 0}));
     EXPECT_TRUE(good);
 }
 
 TEST(FragmentWriter, BasicTableCountsFromTheFirstFragment) {
     bool good = false;
     EXPECT_EQ(written(3, OffsetTable::basic, {a, b, c}, good),
-              of({0xE0, 0x7F, 0x10, 0x00, 'O', 'B', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF,       //
-                  0xFE, 0xFF, 0x00, 0xE0, 12, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 22, 0, 0, 0, //
-                  0xFE, 0xFF, 0x00, 0xE0, 2, 0, 0, 0, 1, 2,                             //
-                  0xFE, 0xFF, 0x00, 0xE0, 4, 0, 0, 0, 3, 4, 5, 6,                       //
-                  0xFE, 0xFF, 0x00, 0xE0, 2, 0, 0, 0, 7, 8,                             //
-                  0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0}));
+              of({0xE0, 0x7F, 0x10, 0x00, 'O', 'B', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, //
+                  0xFE, 0xFF, 0x00, 0xE0, 12,  0,   0, 0, 0,    0,    0,    0,
+                  10,   0,    0,    0,    22,  0,   0, 0,                      //
+                  0xFE, 0xFF, 0x00, 0xE0, 2,   0,   0, 0, 1,    2,             //
+                  0xFE, 0xFF, 0x00, 0xE0, 4,   0,   0, 0, 3,    4,    5,    6, //
+                  0xFE, 0xFF, 0x00, 0xE0, 2,   0,   0, 0, 7,    8,             //
+                  0xFE, 0xFF, 0xDD, 0xE0, 0,   0,   0, 0}));
     EXPECT_TRUE(good);
 }
 
 TEST(FragmentWriter, ExtendedTableStandsBeforeAnEmptyBasicOne) {
     bool good = false;
     EXPECT_EQ(written(2, OffsetTable::extended, {of({1, 2, 3}), b}, good),
-              of({0xE0, 0x7F, 0x01, 0x00, 'O', 'V', 0, 0, 16, 0, 0, 0,            //
-                  0, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0,                //
-                  0xE0, 0x7F, 0x02, 0x00, 'O', 'V', 0, 0, 16, 0, 0, 0,            //
-                  3, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0,                 //
-                  0xE0, 0x7F, 0x10, 0x00, 'O', 'B', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, //
-                  0xFE, 0xFF, 0x00, 0xE0, 0, 0, 0, 0,                             //
-                  0xFE, 0xFF, 0x00, 0xE0, 4, 0, 0, 0, 1, 2, 3, 0,                 //
-                  0xFE, 0xFF, 0x00, 0xE0, 4, 0, 0, 0, 3, 4, 5, 6,                 //
-                  0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0}));
+              of({0xE0, 0x7F, 0x01, 0x00, 'O', 'V', 0, 0, 16,   0,    0,    0,                //
+                  0,    0,    0,    0,    0,   0,   0, 0, 12,   0,    0,    0,    0, 0, 0, 0, //
+                  0xE0, 0x7F, 0x02, 0x00, 'O', 'V', 0, 0, 16,   0,    0,    0,                //
+                  3,    0,    0,    0,    0,   0,   0, 0, 4,    0,    0,    0,    0, 0, 0, 0, //
+                  0xE0, 0x7F, 0x10, 0x00, 'O', 'B', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF,             //
+                  0xFE, 0xFF, 0x00, 0xE0, 0,   0,   0, 0,                                     //
+                  0xFE, 0xFF, 0x00, 0xE0, 4,   0,   0, 0, 1,    2,    3,    0,                //
+                  0xFE, 0xFF, 0x00, 0xE0, 4,   0,   0, 0, 3,    4,    5,    6,                //
+                  0xFE, 0xFF, 0xDD, 0xE0, 0,   0,   0, 0}));
     EXPECT_TRUE(good);
 }
 
@@ -303,12 +314,13 @@ TEST(Output, PatchesReachWhatIsBufferedAndWhatIsGone) {
     out.u32(0);
     out.zeros(200'000);
     out.u32(0);
-    out.patch_u32(0, 0x04030201);       // gone
+    out.patch_u32(0, 0x04030201);                  // gone
     out.patch_u32(out.position() - 4, 0x08070605); // buffered
-    out.patch_u32(3, 0x0C0B0A09);       // gone, over a border of writes
+    out.patch_u32(3, 0x0C0B0A09);                  // gone, over a border of writes
     out.flush();
     ASSERT_EQ(sink.bytes().size(), 200'008U);
-    EXPECT_EQ(Bytes(sink.bytes().begin(), sink.bytes().begin() + 8), of({1, 2, 3, 9, 10, 11, 12, 0}));
+    EXPECT_EQ(Bytes(sink.bytes().begin(), sink.bytes().begin() + 8),
+              of({1, 2, 3, 9, 10, 11, 12, 0}));
     EXPECT_EQ(Bytes(sink.bytes().end() - 4, sink.bytes().end()), of({5, 6, 7, 8}));
 }
 

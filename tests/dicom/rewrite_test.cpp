@@ -22,40 +22,43 @@ Rewritten rewrite(const Bytes& bytes, std::string_view from, std::string_view to
     out.flush();
     return {writer.fault(), to_bytes(sink.bytes())};
 }
-void expect_rewritten(const Tree& before, std::string_view from, const Tree& after, std::string_view to,
-                      bool group_lengths = false) {
+void expect_rewritten(const Tree& before, std::string_view from, const Tree& after,
+                      std::string_view to, bool group_lengths = false) {
     const auto result = rewrite(write(before, form_of(from, group_lengths)), from, to);
     EXPECT_EQ(result.fault, RewriteFault::none);
     EXPECT_EQ(result.bytes, write(after, form_of(to, group_lengths)));
 }
 
 TEST(Rewrite, ExplicitToImplicitByHand) {
-    const Bytes source{0x08, 0x00, 0x60, 0x00, 'C', 'S', 2, 0, 'C', 'T',                             //
-                       0x09, 0x00, 0x10, 0x10, 'U', 'N', 0, 0, 4, 0, 0, 0, 1, 2, 3, 4,               //
-                       0x40, 0x00, 0x75, 0x02, 'S', 'Q', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF,               //
-                       0xFE, 0xFF, 0x00, 0xE0, 10, 0, 0, 0,                                          //
-                       0x40, 0x00, 0x09, 0x00, 'S', 'H', 2, 0, 'A', 'B',                             //
-                       0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0};
-    const Bytes expected{0x08, 0x00, 0x60, 0x00, 2, 0, 0, 0, 'C', 'T',             //
-                         0x09, 0x00, 0x10, 0x10, 4, 0, 0, 0, 1, 2, 3, 4,           //
-                         0x40, 0x00, 0x75, 0x02, 0xFF, 0xFF, 0xFF, 0xFF,           //
-                         0xFE, 0xFF, 0x00, 0xE0, 10, 0, 0, 0,                      //
-                         0x40, 0x00, 0x09, 0x00, 2, 0, 0, 0, 'A', 'B',             //
-                         0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0};
+    const Bytes source{0x08, 0x00, 0x60, 0x00, 'C', 'S', 2, 0, 'C',  'T', //
+                       0x09, 0x00, 0x10, 0x10, 'U', 'N', 0, 0, 4,    0,    0,    0,
+                       1,    2,    3,    4,                                            //
+                       0x40, 0x00, 0x75, 0x02, 'S', 'Q', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, //
+                       0xFE, 0xFF, 0x00, 0xE0, 10,  0,   0, 0,                         //
+                       0x40, 0x00, 0x09, 0x00, 'S', 'H', 2, 0, 'A',  'B',              //
+                       0xFE, 0xFF, 0xDD, 0xE0, 0,   0,   0, 0};
+    const Bytes expected{0x08, 0x00, 0x60, 0x00, 2,    0,    0,    0,    'C', 'T',       //
+                         0x09, 0x00, 0x10, 0x10, 4,    0,    0,    0,    1,   2,   3, 4, //
+                         0x40, 0x00, 0x75, 0x02, 0xFF, 0xFF, 0xFF, 0xFF,                 //
+                         0xFE, 0xFF, 0x00, 0xE0, 10,   0,    0,    0,                    //
+                         0x40, 0x00, 0x09, 0x00, 2,    0,    0,    0,    'A', 'B',       //
+                         0xFE, 0xFF, 0xDD, 0xE0, 0,    0,    0,    0};
     EXPECT_EQ(rewrite(source, uid::explicit_le, uid::implicit_le).bytes, expected);
 }
 
 TEST(Rewrite, BigEndianToExplicitByHand) {
-    const Bytes source{0x00, 0x08, 0x00, 0x60, 'C', 'S', 0, 2, 'C', 'T',                         //
-                       0x00, 0x28, 0x00, 0x10, 'U', 'S', 0, 2, 1, 2,                             //
-                       0x00, 0x28, 0x00, 0x09, 'A', 'T', 0, 4, 0x00, 0x18, 0x10, 0x63,           //
-                       0x60, 0x00, 0x30, 0x00, 'O', 'W', 0, 0, 0, 0, 0, 4, 1, 2, 3, 4,           //
-                       0x7F, 0xE0, 0x00, 0x10, 'O', 'B', 0, 0, 0, 0, 0, 4, 1, 2, 3, 4};
-    const Bytes expected{0x08, 0x00, 0x60, 0x00, 'C', 'S', 2, 0, 'C', 'T',                         //
-                         0x28, 0x00, 0x10, 0x00, 'U', 'S', 2, 0, 2, 1,                             //
-                         0x28, 0x00, 0x09, 0x00, 'A', 'T', 4, 0, 0x18, 0x00, 0x63, 0x10,           //
-                         0x00, 0x60, 0x00, 0x30, 'O', 'W', 0, 0, 4, 0, 0, 0, 2, 1, 4, 3,           //
-                         0xE0, 0x7F, 0x10, 0x00, 'O', 'B', 0, 0, 4, 0, 0, 0, 1, 2, 3, 4};
+    const Bytes source{
+        0x00, 0x08, 0x00, 0x60, 'C', 'S', 0, 2, 'C',  'T',                          //
+        0x00, 0x28, 0x00, 0x10, 'U', 'S', 0, 2, 1,    2,                            //
+        0x00, 0x28, 0x00, 0x09, 'A', 'T', 0, 4, 0x00, 0x18, 0x10, 0x63,             //
+        0x60, 0x00, 0x30, 0x00, 'O', 'W', 0, 0, 0,    0,    0,    4,    1, 2, 3, 4, //
+        0x7F, 0xE0, 0x00, 0x10, 'O', 'B', 0, 0, 0,    0,    0,    4,    1, 2, 3, 4};
+    const Bytes expected{
+        0x08, 0x00, 0x60, 0x00, 'C', 'S', 2, 0, 'C',  'T',                          //
+        0x28, 0x00, 0x10, 0x00, 'U', 'S', 2, 0, 2,    1,                            //
+        0x28, 0x00, 0x09, 0x00, 'A', 'T', 4, 0, 0x18, 0x00, 0x63, 0x10,             //
+        0x00, 0x60, 0x00, 0x30, 'O', 'W', 0, 0, 4,    0,    0,    0,    2, 1, 4, 3, //
+        0xE0, 0x7F, 0x10, 0x00, 'O', 'B', 0, 0, 4,    0,    0,    0,    1, 2, 3, 4};
     EXPECT_EQ(rewrite(source, uid::explicit_be, uid::explicit_le).bytes, expected);
 }
 
@@ -63,9 +66,9 @@ TEST(Rewrite, EveryVrIsSwappedByItsWidth) {
     Tree tree;
     std::uint32_t tag = 0x00091001;
     tree.push_back(text(0x00090010, "LO", "X"));
-    for (const char* vr : {"AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "OB", "OD", "OF",
-                           "OL", "OV", "OW", "PN", "SH", "SL", "SS", "ST", "SV", "TM", "UC", "UI", "UL", "UR", "US",
-                           "UT", "UV"}) {
+    for (const char* vr : {"AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO",
+                           "LT", "OB", "OD", "OF", "OL", "OV", "OW", "PN", "SH", "SL", "SS",
+                           "ST", "SV", "TM", "UC", "UI", "UL", "UR", "US", "UT", "UV"}) {
         EXPECT_EQ(swap_unit(vr), width_of(vr)) << vr;
         tree.push_back(raw(tag++, vr, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}));
     }
@@ -77,8 +80,8 @@ TEST(Rewrite, EveryVrIsSwappedByItsWidth) {
 }
 
 TEST(Rewrite, BigEndianValuesOfBrokenLengthAreRefused) {
-    EXPECT_EQ(rewrite(write({raw(0x00091001, "OB", {1, 2, 3, 4, 5, 6})}, {false, true, false}), uid::explicit_be,
-                      uid::explicit_le)
+    EXPECT_EQ(rewrite(write({raw(0x00091001, "OB", {1, 2, 3, 4, 5, 6})}, {false, true, false}),
+                      uid::explicit_be, uid::explicit_le)
                   .fault,
               RewriteFault::none);
     Bytes bytes = write({raw(0x00091001, "OB", {1, 2, 3, 4, 5, 6})}, {false, true, false});
@@ -89,7 +92,8 @@ TEST(Rewrite, BigEndianValuesOfBrokenLengthAreRefused) {
 
 // PS3.5 6.2.2: what a 16-bit length cannot hold becomes UN, which has a 32-bit one.
 TEST(Rewrite, LongValuesOfShortVrsBecomeUnknown) {
-    const Tree fits{text(0x00080018, "UI", "1.2"), text(0x00184000, "LT", std::string(65'534, 'x'))};
+    const Tree fits{text(0x00080018, "UI", "1.2"),
+                    text(0x00184000, "LT", std::string(65'534, 'x'))};
     expect_rewritten(fits, uid::implicit_le, fits, uid::explicit_le);
     Tree long_one{text(0x00184000, "LT", std::string(65'536, 'x'))};
     Tree unknown = long_one;
@@ -99,7 +103,8 @@ TEST(Rewrite, LongValuesOfShortVrsBecomeUnknown) {
 }
 
 TEST(Rewrite, PrivateElementsBecomeUnknownAndTheirCreatorsDoNot) {
-    const Tree tree{text(0x00090010, "LO", "MAKER"), raw(0x00091001, "OB", {1, 2}), text(0x00091002, "LO", "text"),
+    const Tree tree{text(0x00090010, "LO", "MAKER"), raw(0x00091001, "OB", {1, 2}),
+                    text(0x00091002, "LO", "text"),
                     sequence(0x00091003, {{us(0x00280010, 5)}}, false, true)};
     expect_rewritten(tree, uid::implicit_le, seen_in_implicit(tree, false), uid::explicit_le);
     EXPECT_EQ(seen_in_implicit(tree, false)[3].vr, "UN");
@@ -107,8 +112,9 @@ TEST(Rewrite, PrivateElementsBecomeUnknownAndTheirCreatorsDoNot) {
 }
 
 TEST(Rewrite, SequencesInsideUnknownAreNotTouched) {
-    Node unknown = sequence(0x00091003, {{us(0x00280010, 5), sequence(0x00081140, {{us(0x00280011, 6)}}, true, true)}},
-                            true, true);
+    Node unknown = sequence(
+        0x00091003, {{us(0x00280010, 5), sequence(0x00081140, {{us(0x00280011, 6)}}, true, true)}},
+        true, true);
     unknown.vr = "UN";
     const Tree tree{unknown, text(0x00100020, "LO", "after")};
     expect_rewritten(tree, uid::explicit_le, tree, uid::implicit_le);
@@ -123,7 +129,8 @@ TEST(Rewrite, SequencesKeepTheirKindOfLength) {
         for (const bool undefined_items : {false, true}) {
             const Tree tree{sequence(0x00081140,
                                      {{text(0x00080100, "SH", "A"),
-                                       sequence(0x00081140, {{us(0x00280010, 1)}, {}}, !undefined, undefined_items)},
+                                       sequence(0x00081140, {{us(0x00280010, 1)}, {}}, !undefined,
+                                                undefined_items)},
                                       {}},
                                      undefined, undefined_items),
                             sequence(0x00081199, {}, undefined, false)};
@@ -145,38 +152,45 @@ TEST(Rewrite, DepthAsDeepAsTheScanAllows) {
 }
 
 TEST(Rewrite, GroupLengthsAreRecomputedEverywhere) {
-    const Tree tree{text(0x00080060, "CS", "CT"),
-                    sequence(0x00081140, {{text(0x00080100, "SH", "A"), us(0x00280010, 1)}}, false, true),
-                    text(0x00100020, "LO", "id")};
+    const Tree tree{
+        text(0x00080060, "CS", "CT"),
+        sequence(0x00081140, {{text(0x00080100, "SH", "A"), us(0x00280010, 1)}}, false, true),
+        text(0x00100020, "LO", "id")};
     expect_rewritten(tree, uid::explicit_le, tree, uid::implicit_le, true);
     expect_rewritten(tree, uid::implicit_le, tree, uid::explicit_le, true);
     expect_rewritten(tree, uid::explicit_be, tree, uid::explicit_le, true);
     // A wrong one does not survive.
     Bytes wrong = write(tree, {false, false, true});
     wrong[8] ^= 0x7F;
-    EXPECT_EQ(rewrite(wrong, uid::explicit_le, uid::implicit_le).bytes, write(tree, {true, false, true}));
+    EXPECT_EQ(rewrite(wrong, uid::explicit_le, uid::implicit_le).bytes,
+              write(tree, {true, false, true}));
 }
 
 TEST(Rewrite, SameEncodingIsACopy) {
-    Bytes bytes = write({text(0x00080060, "CS", "CT"), sequence(0x00081140, {{}}, false, true)}, {false, false, true});
+    Bytes bytes = write({text(0x00080060, "CS", "CT"), sequence(0x00081140, {{}}, false, true)},
+                        {false, false, true});
     bytes[8] ^= 0x7F; // even what is wrong
     EXPECT_EQ(rewrite(bytes, uid::explicit_le, uid::explicit_le).bytes, bytes);
     bytes.insert(bytes.end(), 64, 0); // a writer's last block
     EXPECT_EQ(rewrite(bytes, uid::explicit_le, uid::explicit_le).bytes, bytes);
 }
 
-// Where the dictionary says US or SS, Pixel Representation of the same data set decides, an item's own first.
+// Where the dictionary says US or SS, Pixel Representation of the same data set decides, an item's
+// own first.
 TEST(Rewrite, SignOfPixelValues) {
     for (const bool is_signed : {false, true}) {
         const std::string vr = is_signed ? "SS" : "US";
-        const Tree tree{numbers(0x00189810, vr, {0xFFFF}, 2),
-                        us(0x00280103, is_signed),
-                        us(0x00280106, 0x8000, vr),
-                        us(0x00280120, 0xFFFE, vr),
-                        sequence(0x00283000, {{numbers(0x00283002, vr, {4, 0xFFFF, 16}, 2)}}, true, true),
-                        sequence(0x00880200, {{us(0x00280103, is_signed ? 0 : 1),
-                                               us(0x00280120, 1, (is_signed ? "US" : "SS"))}}, false, false),
-                        sequence(0x52009230, {{us(0x00280106, 3, vr)}}, false, false)};
+        const Tree tree{
+            numbers(0x00189810, vr, {0xFFFF}, 2),
+            us(0x00280103, is_signed),
+            us(0x00280106, 0x8000, vr),
+            us(0x00280120, 0xFFFE, vr),
+            sequence(0x00283000, {{numbers(0x00283002, vr, {4, 0xFFFF, 16}, 2)}}, true, true),
+            sequence(
+                0x00880200,
+                {{us(0x00280103, is_signed ? 0 : 1), us(0x00280120, 1, (is_signed ? "US" : "SS"))}},
+                false, false),
+            sequence(0x52009230, {{us(0x00280106, 3, vr)}}, false, false)};
         expect_rewritten(tree, uid::implicit_le, tree, uid::explicit_le);
     }
 }
@@ -185,7 +199,8 @@ TEST(Rewrite, SignOfPixelValues) {
 TEST(Rewrite, PixelDataFromImplicit) {
     for (const std::uint16_t bits : std::initializer_list<std::uint16_t>{1, 8, 16}) {
         const Tree tree{us(0x00280100, bits),
-                        sequence(0x00880200, {{us(0x00280100, 8), raw(0x7FE00010, "OB", {1, 2})}}, false, false),
+                        sequence(0x00880200, {{us(0x00280100, 8), raw(0x7FE00010, "OB", {1, 2})}},
+                                 false, false),
                         raw(0x60003000, "OW", {1, 2}),
                         raw(0x7FE00010, bits > 8 ? "OW" : "OB", {1, 2, 3, 4})};
         expect_rewritten(tree, uid::implicit_le, tree, uid::explicit_le);
@@ -195,10 +210,11 @@ TEST(Rewrite, PixelDataFromImplicit) {
 
 TEST(Rewrite, NestedFragmentsAreFoundAndRefused) {
     Bytes icon = write({us(0x00280010, 1)}, {});
-    for (const std::uint8_t byte : Bytes{0xE0, 0x7F, 0x10, 0x00, 0x4F, 0x42, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, //
-                                    0xFE, 0xFF, 0x00, 0xE0, 0, 0, 0, 0,                               //
-                                    0xFE, 0xFF, 0x00, 0xE0, 2, 0, 0, 0, 1, 2,                         //
-                                    0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0})
+    for (const std::uint8_t byte :
+         Bytes{0xE0, 0x7F, 0x10, 0x00, 0x4F, 0x42, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, //
+               0xFE, 0xFF, 0x00, 0xE0, 0,    0,    0, 0,                         //
+               0xFE, 0xFF, 0x00, 0xE0, 2,    0,    0, 0, 1,    2,                //
+               0xFE, 0xFF, 0xDD, 0xE0, 0,    0,    0, 0})
         icon.push_back(byte);
     Bytes bytes{0x88, 0x00, 0x00, 0x02, 'S', 'Q', 0, 0};
     put(bytes, icon.size() + 8, 4, false);
@@ -213,9 +229,11 @@ TEST(Rewrite, NestedFragmentsAreFoundAndRefused) {
 }
 
 TEST(Rewrite, SignaturesAreReadInEveryEncoding) {
-    const Tree tree{sequence(0x4FFE0001, {{us(0x04000005, 1), numbers(0x04000020, "AT", {0x00107FE0, 0x00180008}, 4)}},
-                             false, false),
-                    sequence(0xFFFAFFFA, {{us(0x04000005, 1)}}, false, false)};
+    const Tree tree{
+        sequence(0x4FFE0001,
+                 {{us(0x04000005, 1), numbers(0x04000020, "AT", {0x00107FE0, 0x00180008}, 4)}},
+                 false, false),
+        sequence(0xFFFAFFFA, {{us(0x04000005, 1)}}, false, false)};
     for (const auto syntax : {uid::explicit_le, uid::implicit_le, uid::explicit_be}) {
         const Bytes bytes = write(tree, form_of(syntax, false));
         const DataSet data_set = scan(bytes, syntax);
@@ -228,7 +246,8 @@ TEST(Rewrite, SignaturesAreReadInEveryEncoding) {
 // A large value passes through without being gathered in memory, swapped or not.
 TEST(Rewrite, LargeValues) {
     Random rng(1);
-    const Tree tree{raw(0x60003000, "OW", noise(rng, 3'000'002)), raw(0x7FE00010, "OW", noise(rng, 1'000'000))};
+    const Tree tree{raw(0x60003000, "OW", noise(rng, 3'000'002)),
+                    raw(0x7FE00010, "OW", noise(rng, 1'000'000))};
     expect_rewritten(tree, uid::explicit_be, tree, uid::explicit_le);
     expect_rewritten(tree, uid::implicit_le, tree, uid::explicit_le);
     expect_rewritten(tree, uid::explicit_le, tree, uid::implicit_le);

@@ -1,5 +1,5 @@
-// Real files: every native, JPEG-LS and JPEG 2000 object of the corpus to every target. Each becomes the same
-// image in another syntax, or stays as it is for a reason that is printed.
+// Real files: every native, JPEG-LS and JPEG 2000 object of the corpus to every target. Each
+// becomes the same image in another syntax, or stays as it is for a reason that is printed.
 #include "pipeline/dicom/encapsulation.h"
 #include "pipeline/dicom/part10.h"
 #include "tests/dicom/dataset_bytes.h"
@@ -61,10 +61,11 @@ std::vector<Bytes> frames_of(const Bytes& bytes, std::string_view syntax) {
             frames.push_back(by_pixel(std::span(value).subspan(i * size, size), format));
         return frames;
     }
-    const auto reader =
-        FragmentReader::open({.pixel_data = data_set.value(pixels), .extended_offsets = {},
-                              .extended_lengths = {}, .frames = description.frames})
-            .value();
+    const auto reader = FragmentReader::open({.pixel_data = data_set.value(pixels),
+                                              .extended_offsets = {},
+                                              .extended_lengths = {},
+                                              .frames = description.frames})
+                            .value();
     std::vector<std::byte> joined;
     for (std::uint32_t i = 0; i < description.frames; ++i)
         frames.push_back(judge(syntax, reader.contiguous(i, joined), format));
@@ -72,12 +73,14 @@ std::vector<Bytes> frames_of(const Bytes& bytes, std::string_view syntax) {
 }
 
 // Same encoding: all but Pixel Data, colour and their group lengths is the same bytes.
-void expect_same_elements(const Bytes& before, std::string_view from, const Bytes& after, std::string_view to) {
+void expect_same_elements(const Bytes& before, std::string_view from, const Bytes& after,
+                          std::string_view to) {
     const auto kept = [](const Bytes& bytes, std::string_view syntax) {
         std::vector<Bytes> out;
         const DataSet data_set = scan(bytes, syntax);
         for (const auto& e : data_set.elements())
-            if (e.group != 0x7FE0 && e.tag() != 0x00280000 && e.tag() != 0x00280004 && e.tag() != 0x00280006)
+            if (e.group != 0x7FE0 && e.tag() != 0x00280000 && e.tag() != 0x00280004 &&
+                e.tag() != 0x00280006)
                 out.emplace_back(bytes.begin() + static_cast<std::ptrdiff_t>(e.header_offset),
                                  bytes.begin() + static_cast<std::ptrdiff_t>(e.end_offset));
         return out;
@@ -87,7 +90,8 @@ void expect_same_elements(const Bytes& before, std::string_view from, const Byte
     }
 }
 
-// A private sequence of defined length is bytes without a VR to a reader of Implicit VR: no judge sees the same.
+// A private sequence of defined length is bytes without a VR to a reader of Implicit VR: no judge
+// sees the same.
 class PrivateSequences final : public DataSetVisitor {
   public:
     bool found = false;
@@ -102,20 +106,24 @@ bool is_opaque_in_implicit(const DataSet& source) {
     return sequences.found;
 }
 
-bool is_compressed(std::string_view syntax) { return syntax == uid::jpeg_ls || syntax == uid::jpeg2000; }
+bool is_compressed(std::string_view syntax) {
+    return syntax == uid::jpeg_ls || syntax == uid::jpeg2000;
+}
 
 struct Counts {
     std::map<std::string, std::map<std::string, int>> by_reason; // reason, target
     int files = 0, opaque = 0, judged_by_dcmtk = 0, judged_pixels = 0, unreadable_by_judges = 0;
 };
 
-void check(const Opened& object, std::string_view to, const codecs::Registry& registry, Counts& counts) {
+void check(const Opened& object, std::string_view to, const codecs::Registry& registry,
+           Counts& counts) {
     SCOPED_TRACE(object.path.string() + " to " + std::string(to));
     const DataSet source = scan(object.bytes, object.syntax);
     const Transcoder transcoder(registry);
     VectorSink sink;
     const auto outcome = transcoder.transcode(source, object.syntax, to, {}, sink);
-    counts.by_reason[std::string(to_string(outcome.reason))][std::string(codecs::display_name(to))]++;
+    counts
+        .by_reason[std::string(to_string(outcome.reason))][std::string(codecs::display_name(to))]++;
     EXPECT_NE(outcome.reason, TranscodeReason::internal);
     EXPECT_NE(outcome.reason, TranscodeReason::verify_failed);
     const auto forecast = transcoder.can_transcode(source, object.syntax, to);
@@ -127,7 +135,8 @@ void check(const Opened& object, std::string_view to, const codecs::Registry& re
     const Bytes made = to_bytes(sink.bytes());
     EXPECT_EQ(outcome.bytes_out, made.size());
     expect_same_elements(object.bytes, object.syntax, made, to);
-    const bool recoded = source.find(0x7FE0, 0x0010) && (is_compressed(object.syntax) || is_compressed(to));
+    const bool recoded =
+        source.find(0x7FE0, 0x0010) && (is_compressed(object.syntax) || is_compressed(to));
     EXPECT_EQ(outcome.verified, recoded && is_compressed(to));
     // DCMTK pads odd Pixel Data, which we carry as it came.
     const ElementRef* pixels = source.find(0x7FE0, 0x0010);
@@ -180,13 +189,15 @@ TEST(TranscodeCorpus, EveryRealObjectIsTheSameOrStaysForAReason) {
         for (const auto to : {uid::explicit_le, uid::implicit_le, uid::jpeg_ls, uid::jpeg2000})
             check(*object, to, registry, counts);
     }
-    std::cout << counts.files << " distinct objects; results judged by DCMTK " << counts.judged_by_dcmtk << ", pixels by other decoders "
-              << counts.judged_pixels << ", unreadable by a judge " << counts.unreadable_by_judges
+    std::cout << counts.files << " distinct objects; results judged by DCMTK "
+              << counts.judged_by_dcmtk << ", pixels by other decoders " << counts.judged_pixels
+              << ", unreadable by a judge " << counts.unreadable_by_judges
               << ", not comparable (private sequences in implicit) " << counts.opaque << "\n";
-    std::printf("%-20s %12s %12s %12s %12s\n", "", "explicit-le", "implicit-le", "jpeg-ls", "jpeg2000");
+    std::printf("%-20s %12s %12s %12s %12s\n", "", "explicit-le", "implicit-le", "jpeg-ls",
+                "jpeg2000");
     for (auto& [reason, by_target] : counts.by_reason)
-        std::printf("%-20s %12d %12d %12d %12d\n", reason.c_str(), by_target["explicit-le"], by_target["implicit-le"],
-                    by_target["jpeg-ls"], by_target["jpeg2000"]);
+        std::printf("%-20s %12d %12d %12d %12d\n", reason.c_str(), by_target["explicit-le"],
+                    by_target["implicit-le"], by_target["jpeg-ls"], by_target["jpeg2000"]);
     for (const char* target : {"explicit-le", "implicit-le", "jpeg-ls", "jpeg2000"})
         EXPECT_GT(counts.by_reason["ok"][target], counts.files / 4) << target;
 }

@@ -36,9 +36,11 @@ struct Made {
     TranscodeOutcome outcome;
     Bytes bytes;
 };
-Made transcode(const Bytes& bytes, std::string_view from, std::string_view to, const TranscodeOptions& options) {
+Made transcode(const Bytes& bytes, std::string_view from, std::string_view to,
+               const TranscodeOptions& options) {
     VectorSink sink;
-    const auto outcome = Transcoder(registry()).transcode(scan(bytes, from), from, to, options, sink);
+    const auto outcome =
+        Transcoder(registry()).transcode(scan(bytes, from), from, to, options, sink);
     return {outcome, to_bytes(sink.bytes())};
 }
 
@@ -80,15 +82,17 @@ TEST(TranscodeFrames, OneTranscoderServesManyThreads) {
     in_threads(8, [&](std::size_t) {
         for (int i = 0; i < 5; ++i) {
             VectorSink sink;
-            const auto outcome = transcoder.transcode(scan(bytes, uid::explicit_le), uid::explicit_le, uid::jpeg_ls,
-                                                      {}, sink);
-            same += outcome.reason == TranscodeReason::ok && to_bytes(sink.bytes()) == expected.bytes;
+            const auto outcome = transcoder.transcode(scan(bytes, uid::explicit_le),
+                                                      uid::explicit_le, uid::jpeg_ls, {}, sink);
+            same +=
+                outcome.reason == TranscodeReason::ok && to_bytes(sink.bytes()) == expected.bytes;
         }
     });
     EXPECT_EQ(same, 40);
 }
 
-// Never more frames asked for than the window, each index once, and only one frame without a loop of the caller's.
+// Never more frames asked for than the window, each index once, and only one frame without a loop
+// of the caller's.
 TEST(TranscodeFrames, WindowIsTheBound) {
     const Bytes bytes = object(23);
     std::vector<std::size_t> windows;
@@ -99,7 +103,8 @@ TEST(TranscodeFrames, WindowIsTheBound) {
         for (std::size_t i = 0; i < count; ++i)
             body(i);
     };
-    ASSERT_EQ(transcode(bytes, uid::explicit_le, uid::jpeg_ls, options).outcome.reason, TranscodeReason::ok);
+    ASSERT_EQ(transcode(bytes, uid::explicit_le, uid::jpeg_ls, options).outcome.reason,
+              TranscodeReason::ok);
     EXPECT_EQ(windows, (std::vector<std::size_t>{5, 5, 5, 5, 3}));
     FrameTask task;
     task.frames = 1000;
@@ -127,7 +132,8 @@ TEST(TranscodeFrames, NothingIsGathered) {
     for (const auto to : {uid::jpeg_ls, uid::implicit_le}) {
         CountingSink sink;
         const auto outcome =
-            Transcoder(registry()).transcode(scan(bytes, uid::explicit_le), uid::explicit_le, to, {}, sink);
+            Transcoder(registry())
+                .transcode(scan(bytes, uid::explicit_le), uid::explicit_le, to, {}, sink);
         ASSERT_EQ(outcome.reason, TranscodeReason::ok);
         EXPECT_EQ(outcome.bytes_out, sink.size);
         if (to == uid::jpeg_ls) {
@@ -185,7 +191,8 @@ TEST(TranscodeFrames, ExtendedTablePointsAtEachFragment) {
     EXPECT_TRUE(fragments[0].empty()); // never both
     const std::byte* first_item = fragments[1].data() - 8;
     for (std::size_t i = 0; i < 7; ++i) {
-        EXPECT_EQ(first_item + number(data_set.value(*offsets).subspan(8 * i, 8)) + 8, fragments[i + 1].data());
+        EXPECT_EQ(first_item + number(data_set.value(*offsets).subspan(8 * i, 8)) + 8,
+                  fragments[i + 1].data());
         EXPECT_EQ(number(data_set.value(*lengths).subspan(8 * i, 8)), fragments[i + 1].size());
     }
     // Read back by them, re-coded with a basic table, and native again without any.
@@ -195,7 +202,8 @@ TEST(TranscodeFrames, ExtendedTablePointsAtEachFragment) {
     EXPECT_TRUE(as_dcmtk_sees(made.bytes, uid::jpeg_ls) == as_dcmtk_sees(bytes, uid::explicit_le));
 }
 
-// Odd frames of 8 bits are not padded one by one; the value is, once, and the padding comes back as zero.
+// Odd frames of 8 bits are not padded one by one; the value is, once, and the padding comes back as
+// zero.
 TEST(TranscodeFrames, OddFramesArePaddedOnce) {
     Random rng(4);
     Shape shape;
@@ -208,7 +216,8 @@ TEST(TranscodeFrames, OddFramesArePaddedOnce) {
     tree.push_back(raw(0x7FE00010, "OB", make_pixels(shape, rng)));
     ASSERT_EQ(tree.back().value.size(), 15U * 37 * 3 + 1);
     for (const auto from : {uid::explicit_le, uid::explicit_be}) {
-        tree.back().vr = from == uid::explicit_be ? "OW" : "OB"; // words: frames begin in the middle of one
+        tree.back().vr =
+            from == uid::explicit_be ? "OW" : "OB"; // words: frames begin in the middle of one
         const Bytes bytes = write(tree, form_of(from, false));
         for (const auto to : {uid::jpeg_ls, uid::jpeg2000}) {
             TranscodeOptions options;
@@ -229,7 +238,8 @@ TEST(TranscodeFrames, FragmentsOfAFrameAreJoined) {
     const DataSet data_set = scan(made.bytes, uid::jpeg_ls);
     const auto stream = to_bytes(fragments_of(data_set)[1]);
     const ElementRef& pixels = *data_set.find(0x7FE0, 0x0010);
-    Bytes split(made.bytes.begin(), made.bytes.begin() + static_cast<std::ptrdiff_t>(pixels.value_offset) + 8);
+    Bytes split(made.bytes.begin(),
+                made.bytes.begin() + static_cast<std::ptrdiff_t>(pixels.value_offset) + 8);
     for (std::size_t at = 0; at < stream.size(); at += 100) {
         const auto size = std::min<std::size_t>(100, stream.size() - at);
         put_tag(split, 0xFFFEE000, false);
@@ -238,7 +248,8 @@ TEST(TranscodeFrames, FragmentsOfAFrameAreJoined) {
                      stream.begin() + static_cast<std::ptrdiff_t>(at + size));
     }
     split.insert(split.end(),
-                 made.bytes.begin() + static_cast<std::ptrdiff_t>(pixels.value_offset + pixels.value_length),
+                 made.bytes.begin() +
+                     static_cast<std::ptrdiff_t>(pixels.value_offset + pixels.value_length),
                  made.bytes.end());
     // The group length counts what was: it is stale already in the source, and right in the result.
     EXPECT_TRUE(transcode(split, uid::jpeg_ls, uid::explicit_le, {}).bytes == object(1));

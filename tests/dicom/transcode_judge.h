@@ -7,28 +7,31 @@
 #include <charls/charls.h>
 
 #include <dcmtk/config/osconfig.h>
-#include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmdata/dcistrmb.h>
 #include <dcmtk/dcmdata/dcostrmb.h>
+#include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmdata/dcwcache.h>
 
 namespace dcmflow::testing {
 
-// Once: no chatter, and the made objects' private sequence, so that DCMTK sees one in Implicit VR too.
+// Once: no chatter, and the made objects' private sequence, so that DCMTK sees one in Implicit VR
+// too.
 inline void prepare_dcmtk() {
     static const bool once = [] {
         OFLog::configure(OFLogger::ERROR_LOG_LEVEL);
-        dcmDataDict.wrlock().addEntry(
-            new DcmDictEntry(0x0009, 0x0010, EVR_SQ, "TestSequence", 1, 1, nullptr, OFTrue, "DCMFLOW TEST"));
+        dcmDataDict.wrlock().addEntry(new DcmDictEntry(0x0009, 0x0010, EVR_SQ, "TestSequence", 1, 1,
+                                                       nullptr, OFTrue, "DCMFLOW TEST"));
         dcmDataDict.wrunlock();
         return true;
     }();
     static_cast<void>(once);
 }
 
-// The data set as DCMTK understands it, without the elements that a transcode may change, in one encoding:
-// implicit, sequences of undefined length, no group lengths. Equal for equal content whatever the VRs' form.
-inline Bytes as_dcmtk_sees(const Bytes& bytes, std::string_view syntax, bool without_pixels = true) {
+// The data set as DCMTK understands it, without the elements that a transcode may change, in one
+// encoding: implicit, sequences of undefined length, no group lengths. Equal for equal content
+// whatever the VRs' form.
+inline Bytes as_dcmtk_sees(const Bytes& bytes, std::string_view syntax,
+                           bool without_pixels = true) {
     prepare_dcmtk();
     DcmDataset data_set;
     DcmInputBufferStream in;
@@ -43,15 +46,18 @@ inline Bytes as_dcmtk_sees(const Bytes& bytes, std::string_view syntax, bool wit
     if (read.bad())
         throw std::runtime_error(std::string("DCMTK cannot read: ") + read.text());
     if (without_pixels)
-        for (const DcmTagKey& tag : {DcmTagKey(0x7FE0, 0x0010), DcmTagKey(0x7FE0, 0x0001), DcmTagKey(0x7FE0, 0x0002),
-                                     DcmTagKey(0x0028, 0x0004), DcmTagKey(0x0028, 0x0006)})
+        for (const DcmTagKey& tag :
+             {DcmTagKey(0x7FE0, 0x0010), DcmTagKey(0x7FE0, 0x0001), DcmTagKey(0x7FE0, 0x0002),
+              DcmTagKey(0x0028, 0x0004), DcmTagKey(0x0028, 0x0006)})
             data_set.findAndDeleteElement(tag);
     Bytes out(bytes.size() * 2 + 4096);
     DcmOutputBufferStream stream(out.data(), static_cast<offile_off_t>(out.size()));
     DcmWriteCache cache;
-    data_set.computeGroupLengthAndPadding(EGL_withoutGL, EPD_noChange, EXS_LittleEndianImplicit, EET_UndefinedLength);
+    data_set.computeGroupLengthAndPadding(EGL_withoutGL, EPD_noChange, EXS_LittleEndianImplicit,
+                                          EET_UndefinedLength);
     data_set.transferInit();
-    const OFCondition written = data_set.write(stream, EXS_LittleEndianImplicit, EET_UndefinedLength, &cache);
+    const OFCondition written =
+        data_set.write(stream, EXS_LittleEndianImplicit, EET_UndefinedLength, &cache);
     data_set.transferEnd();
     if (written.bad())
         throw std::runtime_error(std::string("DCMTK cannot write: ") + written.text());
@@ -68,7 +74,8 @@ inline Bytes judge_jpeg_ls(std::span<const std::byte> stream, const codecs::Pixe
     decoder.source(stream.data(), stream.size());
     decoder.read_header();
     const auto info = decoder.frame_info();
-    if (info.width != format.columns || info.height != format.rows || info.component_count != format.samples)
+    if (info.width != format.columns || info.height != format.rows ||
+        info.component_count != format.samples)
         throw std::runtime_error("JPEG-LS stream of another shape");
     if (decoder.near_lossless() != 0)
         throw std::runtime_error("JPEG-LS stream is not lossless");
@@ -93,7 +100,8 @@ inline Bytes judge_jpeg2000(std::span<const std::byte> stream, const codecs::Pix
     const auto image = codecs::test::opj_raw_decode({stream.begin(), stream.end()});
     if (image.components.size() != format.samples)
         throw std::runtime_error("JPEG 2000 stream of another shape");
-    // Some writers' codestreams say unsigned where the header says signed: the header is right about the bits.
+    // Some writers' codestreams say unsigned where the header says signed: the header is right
+    // about the bits.
     const std::uint32_t sign = 1U << (format.bits_stored - 1);
     Bytes out;
     for (std::size_t i = 0; i < image.components[0].size(); ++i)
@@ -106,7 +114,8 @@ inline Bytes judge_jpeg2000(std::span<const std::byte> stream, const codecs::Pix
     return out;
 }
 
-inline Bytes judge(std::string_view syntax, std::span<const std::byte> stream, const codecs::PixelFormat& format) {
+inline Bytes judge(std::string_view syntax, std::span<const std::byte> stream,
+                   const codecs::PixelFormat& format) {
     return syntax == uid::jpeg_ls ? judge_jpeg_ls(stream, format) : judge_jpeg2000(stream, format);
 }
 

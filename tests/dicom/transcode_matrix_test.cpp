@@ -1,5 +1,6 @@
-// Whole objects, made from a seed, through every source and target: every byte outside Pixel Data as predicted,
-// the elements equal in DCMTK's eyes, the pixels equal in other decoders' eyes, and the way back exact.
+// Whole objects, made from a seed, through every source and target: every byte outside Pixel Data
+// as predicted, the elements equal in DCMTK's eyes, the pixels equal in other decoders' eyes, and
+// the way back exact.
 #include "tests/dicom/transcode_judge.h"
 
 #include <gtest/gtest.h>
@@ -7,8 +8,10 @@
 namespace dcmflow::testing {
 namespace {
 
-constexpr std::string_view targets[] = {uid::explicit_le, uid::implicit_le, uid::jpeg_ls, uid::jpeg2000};
-constexpr std::string_view sources[] = {uid::explicit_le, uid::implicit_le, uid::explicit_be, uid::deflated};
+constexpr std::string_view targets[] = {uid::explicit_le, uid::implicit_le, uid::jpeg_ls,
+                                        uid::jpeg2000};
+constexpr std::string_view sources[] = {uid::explicit_le, uid::implicit_le, uid::explicit_be,
+                                        uid::deflated};
 
 const codecs::Registry& registry() {
     static const codecs::Registry instance;
@@ -64,9 +67,9 @@ void check_pixel_group_length(const Bytes& bytes, std::string_view syntax, bool 
 
 struct Object {
     Shape shape;
-    Tree tree;         // as the source's reader knows it
+    Tree tree; // as the source's reader knows it
     bool group_lengths = false;
-    Bytes bytes;       // in the source syntax
+    Bytes bytes; // in the source syntax
     std::string_view syntax;
 };
 
@@ -88,7 +91,8 @@ void expect_native(const Object& object, std::string_view target, const Made& ma
     ASSERT_EQ(made.outcome.reason, TranscodeReason::ok) << to_string(made.outcome.reason);
     EXPECT_FALSE(made.outcome.verified);
     EXPECT_TRUE(made.bytes == write(object.tree, form_of(target, object.group_lengths)));
-    EXPECT_TRUE(as_dcmtk_sees(made.bytes, target, false) == as_dcmtk_sees(object.bytes, object.syntax, false));
+    EXPECT_TRUE(as_dcmtk_sees(made.bytes, target, false) ==
+                as_dcmtk_sees(object.bytes, object.syntax, false));
 }
 
 void expect_pixels(const Object& object, std::string_view target, const Made& made) {
@@ -101,7 +105,8 @@ void expect_pixels(const Object& object, std::string_view target, const Made& ma
         EXPECT_EQ(fragments[i + 1].size() % 2, 0U);
         const auto size = format.frame_bytes();
         const auto frame = std::span(pixels).subspan(i * size, size);
-        EXPECT_TRUE(judge(target, fragments[i + 1], format) == by_pixel(frame, format)) << "frame " << i;
+        EXPECT_TRUE(judge(target, fragments[i + 1], format) == by_pixel(frame, format))
+            << "frame " << i;
     }
 }
 
@@ -143,7 +148,8 @@ void expect_way_back(const Object& object, std::string_view target, const Made& 
         Bytes pixels;
         const Bytes& planes = find(object.tree, 0x7FE00010)->value;
         for (std::uint32_t i = 0; i < object.shape.frames; ++i) {
-            const auto frame = by_pixel(std::span(planes).subspan(i * format.frame_bytes(), format.frame_bytes()), format);
+            const auto frame = by_pixel(
+                std::span(planes).subspan(i * format.frame_bytes(), format.frame_bytes()), format);
             pixels.insert(pixels.end(), frame.begin(), frame.end());
         }
         pixels.resize(planes.size());
@@ -188,19 +194,22 @@ TEST_P(TranscodeMatrix, OneCompressedSyntaxToTheOther) {
         const Made j2k = transcode(object.bytes, from, uid::jpeg2000);
         const Made ls_to_j2k = transcode(ls.bytes, uid::jpeg_ls, uid::jpeg2000);
         const Made j2k_to_ls = transcode(j2k.bytes, uid::jpeg2000, uid::jpeg_ls);
-        ASSERT_EQ(ls_to_j2k.outcome.reason, TranscodeReason::ok) << to_string(ls_to_j2k.outcome.reason);
-        ASSERT_EQ(j2k_to_ls.outcome.reason, TranscodeReason::ok) << to_string(j2k_to_ls.outcome.reason);
+        ASSERT_EQ(ls_to_j2k.outcome.reason, TranscodeReason::ok)
+            << to_string(ls_to_j2k.outcome.reason);
+        ASSERT_EQ(j2k_to_ls.outcome.reason, TranscodeReason::ok)
+            << to_string(j2k_to_ls.outcome.reason);
         EXPECT_TRUE(ls_to_j2k.outcome.verified);
         EXPECT_TRUE(ls_to_j2k.bytes == j2k.bytes);
         EXPECT_TRUE(j2k_to_ls.bytes == ls.bytes);
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(From, TranscodeMatrix, ::testing::ValuesIn(sources), [](const auto& param) {
-    std::string name(codecs::display_name(param.param));
-    std::replace(name.begin(), name.end(), '-', '_');
-    return name;
-});
+INSTANTIATE_TEST_SUITE_P(From, TranscodeMatrix, ::testing::ValuesIn(sources),
+                         [](const auto& param) {
+                             std::string name(codecs::display_name(param.param));
+                             std::replace(name.begin(), name.end(), '-', '_');
+                             return name;
+                         });
 
 } // namespace
 } // namespace dcmflow::testing

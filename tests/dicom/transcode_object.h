@@ -1,4 +1,5 @@
-// A data set as a tree, written by other code than the one under test, and a seeded maker of whole objects.
+// A data set as a tree, written by other code than the one under test, and a seeded maker of whole
+// objects.
 #pragma once
 
 #include "codecs/pixel_format.h"
@@ -35,7 +36,8 @@ inline Node text(std::uint32_t tag, std::string vr, std::string value) {
         value.push_back(vr == "UI" || vr == "OB" ? '\0' : ' ');
     return {tag, std::move(vr), Bytes(value.begin(), value.end()), {}, false, false};
 }
-inline Node numbers(std::uint32_t tag, std::string vr, std::vector<std::uint64_t> values, std::size_t width) {
+inline Node numbers(std::uint32_t tag, std::string vr, std::vector<std::uint64_t> values,
+                    std::size_t width) {
     Node node{tag, std::move(vr), {}, {}, false, false};
     for (auto value : values)
         for (std::size_t i = 0; i < width; ++i)
@@ -48,7 +50,8 @@ inline Node us(std::uint32_t tag, std::uint16_t value, std::string vr = "US") {
 inline Node raw(std::uint32_t tag, std::string vr, Bytes value) {
     return {tag, std::move(vr), std::move(value), {}, false, false};
 }
-inline Node sequence(std::uint32_t tag, std::vector<Tree> items, bool undefined, bool undefined_items) {
+inline Node sequence(std::uint32_t tag, std::vector<Tree> items, bool undefined,
+                     bool undefined_items) {
     return {tag, "SQ", {}, std::move(items), undefined, undefined_items};
 }
 
@@ -73,7 +76,8 @@ inline std::size_t width_of(std::string_view vr) {
     return 1;
 }
 inline bool is_long(std::string_view vr) {
-    for (std::string_view form : {"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
+    for (std::string_view form :
+         {"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
         if (vr == form)
             return true;
     return false;
@@ -153,7 +157,9 @@ inline Bytes write(const Tree& tree, const Form& form) {
     return out;
 }
 
-inline std::span<const std::byte> as_span(const Bytes& bytes) { return std::as_bytes(std::span(bytes)); }
+inline std::span<const std::byte> as_span(const Bytes& bytes) {
+    return std::as_bytes(std::span(bytes));
+}
 inline Bytes to_bytes(std::span<const std::byte> bytes) {
     Bytes out(bytes.size());
     std::transform(bytes.begin(), bytes.end(), out.begin(),
@@ -170,18 +176,22 @@ inline DataSet scan(const Bytes& bytes, std::string_view syntax) {
 }
 
 inline const Node* find(const Tree& tree, std::uint32_t tag) {
-    const auto it = std::find_if(tree.begin(), tree.end(), [tag](const Node& n) { return n.tag == tag; });
+    const auto it =
+        std::find_if(tree.begin(), tree.end(), [tag](const Node& n) { return n.tag == tag; });
     return it == tree.end() ? nullptr : &*it;
 }
 inline void set(Tree& tree, Node node) {
-    const auto it = std::find_if(tree.begin(), tree.end(), [&](const Node& n) { return n.tag >= node.tag; });
+    const auto it =
+        std::find_if(tree.begin(), tree.end(), [&](const Node& n) { return n.tag >= node.tag; });
     if (it != tree.end() && it->tag == node.tag)
         *it = std::move(node);
     else
         tree.insert(it, std::move(node));
 }
 inline void drop(Tree& tree, std::uint32_t tag) {
-    tree.erase(std::remove_if(tree.begin(), tree.end(), [tag](const Node& n) { return n.tag == tag; }), tree.end());
+    tree.erase(
+        std::remove_if(tree.begin(), tree.end(), [tag](const Node& n) { return n.tag == tag; }),
+        tree.end());
 }
 
 // ---- making
@@ -212,7 +222,8 @@ inline Bytes make_pixels(const Shape& shape, Random& rng) {
     for (std::size_t i = 0; i < cells; ++i) {
         if (i % 97 == 0 || rng() % 50 == 0)
             level = rng() % range;
-        std::uint32_t value = (level + static_cast<std::uint32_t>(i) * (range / 64) + rng() % 3) % range;
+        std::uint32_t value =
+            (level + static_cast<std::uint32_t>(i) * (range / 64) + rng() % 3) % range;
         if (f.is_signed && (value & (range >> 1)))
             value |= ~(range - 1);
         for (std::size_t b = 0; b < width; ++b)
@@ -226,7 +237,8 @@ inline Bytes make_pixels(const Shape& shape, Random& rng) {
 inline Tree pixel_module(const Shape& shape, Random& rng) {
     const auto& f = shape.format;
     const std::string signed_vr = f.is_signed ? "SS" : "US";
-    Tree tree{us(0x00280002, f.samples), text(0x00280004, "CS", std::string(to_string(f.photometric)))};
+    Tree tree{us(0x00280002, f.samples),
+              text(0x00280004, "CS", std::string(to_string(f.photometric)))};
     if (f.samples > 1)
         tree.push_back(us(0x00280006, f.planar ? 1 : 0));
     if (shape.frames > 1) {
@@ -267,7 +279,8 @@ inline Shape random_shape(Random& rng) {
     default:
         f.photometric = rng() % 4 ? Photometric::monochrome2 : Photometric::monochrome1;
         f.bits_allocated = rng() % 3 ? 16 : 8;
-        f.bits_stored = static_cast<std::uint16_t>(f.bits_allocated == 16 ? 2 + rng() % 15 : 2 + rng() % 7);
+        f.bits_stored =
+            static_cast<std::uint16_t>(f.bits_allocated == 16 ? 2 + rng() % 15 : 2 + rng() % 7);
         f.is_signed = rng() % 2 && (f.bits_allocated == 16);
     }
     f.high_bit = static_cast<std::uint16_t>(f.bits_stored - 1);
@@ -334,10 +347,10 @@ inline Tree make_object(const Shape& shape, Random& rng, bool swappable) {
     for (auto& node : pixel_module(shape, rng))
         tree.push_back(std::move(node));
     tree.push_back(text(0x00282110, "CS", "01"));
-    tree.push_back(sequence(0x00283000,
-                            {{numbers(0x00283002, signed_vr, {4, 0, 16}, 2),
-                              raw(0x00283006, "OW", noise(rng, 8))}},
-                            rng() % 2, rng() % 2));
+    tree.push_back(sequence(
+        0x00283000,
+        {{numbers(0x00283002, signed_vr, {4, 0, 16}, 2), raw(0x00283006, "OW", noise(rng, 8))}},
+        rng() % 2, rng() % 2));
     if (rng() % 3 == 0)
         tree.push_back(text(0x0040A160, "UT", std::string(66'000, 'x')));
     if (rng() % 2) {
@@ -360,15 +373,17 @@ inline Tree make_object(const Shape& shape, Random& rng, bool swappable) {
     return tree;
 }
 
-// What a reader of Implicit VR LE knows of the same object: no private VR, no VR of what it does not know.
+// What a reader of Implicit VR LE knows of the same object: no private VR, no VR of what it does
+// not know.
 inline Tree seen_in_implicit(const Tree& tree, bool group_lengths) {
     Tree out;
     for (const Node& node : tree) {
         Node seen = node;
         const bool is_private = (node.tag >> 16) % 2 == 1;
-        const bool is_creator = is_private && (node.tag & 0xFFFF) >= 0x10 && (node.tag & 0xFFFF) <= 0xFF;
-        if (is_private && !is_creator && !(node.vr == "SQ" && node.undefined) && !node.items.empty() &&
-            !node.undefined) {
+        const bool is_creator =
+            is_private && (node.tag & 0xFFFF) >= 0x10 && (node.tag & 0xFFFF) <= 0xFF;
+        if (is_private && !is_creator && !(node.vr == "SQ" && node.undefined) &&
+            !node.items.empty() && !node.undefined) {
             seen.vr = "UN";
             seen.value = write_items(node, Form{true, false, group_lengths});
             seen.items.clear();
