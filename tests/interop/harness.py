@@ -211,7 +211,8 @@ class Storescp(Process):
     def __init__(self, port, folder, *options, aet="STORESCP"):
         self.port, self.folder, self.aet = port, Path(folder), aet
         self.folder.mkdir(parents=True, exist_ok=True)
-        super().__init__(["storescp", "+xa", "+B", "-aet", aet, "-od", self.folder, *options, port],
+        accept = [] if "-xf" in options else ["+xa"]
+        super().__init__(["storescp", *accept, "+B", "-aet", aet, "-od", self.folder, *options, port],
                          str(self.folder) + ".log", env={**os.environ, "TCP_NODELAY": "1"})
         wait_until(lambda: port_answers(port) or not self.alive(), f"storescp on {port}")
         assert self.alive(), self.log()
@@ -345,4 +346,4 @@ def main():
     global DCMFLOW
     if len(sys.argv) > 1 and os.path.isfile(sys.argv[1]):
         DCMFLOW = os.path.abspath(sys.argv.pop(1))
-    unittest.main(module="__main__", verbosity=2)
+    unittest.main(module="__main__", verbosity=2, warnings="ignore")
