@@ -90,6 +90,7 @@ void Lane::stop(Clock::time_point deadline) {
         worker->thread.request_stop();
     changed_.notify_all();
     changed_.wait_until(lock, deadline, [&] { return active_ == 0; });
+    destination_->interrupt();
     for (const auto& worker : workers_)
         if (worker->link)
             worker->link->abort();

@@ -92,12 +92,12 @@ class Association::Outgoing {
     std::uint64_t command_bytes_ = 0;
 };
 
-Association::Association(std::unique_ptr<ClientSocket> socket, PresentationContexts contexts,
+Association::Association(std::shared_ptr<ClientSocket> socket, PresentationContexts contexts,
                          AssociationLimits limits)
     : socket_(std::move(socket)), contexts_(std::move(contexts)), limits_(limits) {}
 
 tl::expected<std::unique_ptr<Association>, AssociationError>
-Association::request(std::unique_ptr<ClientSocket> socket, std::string_view called_aet,
+Association::request(std::shared_ptr<ClientSocket> socket, std::string_view called_aet,
                      std::string_view calling_aet, PresentationContexts contexts,
                      const AssociationLimits& limits) {
     const auto failed = [](bool permanent, std::string text) {

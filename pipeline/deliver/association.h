@@ -49,7 +49,7 @@ struct AssociationLimits {
 class Association {
   public:
     [[nodiscard]] static tl::expected<std::unique_ptr<Association>, AssociationError>
-    request(std::unique_ptr<ClientSocket> socket, std::string_view called_aet,
+    request(std::shared_ptr<ClientSocket> socket, std::string_view called_aet,
             std::string_view calling_aet, PresentationContexts contexts,
             const AssociationLimits& limits);
     ~Association(); // releases politely within the limit, else aborts
@@ -76,7 +76,7 @@ class Association {
     };
     class Outgoing; // the iovecs of one message
 
-    Association(std::unique_ptr<ClientSocket> socket, PresentationContexts contexts,
+    Association(std::shared_ptr<ClientSocket> socket, PresentationContexts contexts,
                 AssociationLimits limits);
     [[nodiscard]] tl::expected<Pdu, Fault> read_pdu(Deadline deadline);
     [[nodiscard]] std::optional<Fault> send(Outgoing& message);
@@ -86,7 +86,7 @@ class Association {
     [[nodiscard]] std::string write_fault(const IoResult& result);
     void release();
 
-    std::unique_ptr<ClientSocket> socket_;
+    std::shared_ptr<ClientSocket> socket_; // shared with whoever may break off the request
     PresentationContexts contexts_;
     AssociationLimits limits_;
     std::uint32_t peer_max_pdu_ = 0;

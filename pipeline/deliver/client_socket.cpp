@@ -66,7 +66,7 @@ tl::unexpected<Error> connect_timeout(const PeerAddress& address,
 }
 
 // One address. The descriptor is non-blocking from the start and stays so.
-Result<int> connect_one(const PeerAddress& address, std::chrono::milliseconds timeout) {
+Result<int> connect_one(const PeerAddress& address, std::chrono::milliseconds timeout, int stop) {
     const int descriptor = ::socket(address.storage.ss_family,
                                     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     if (descriptor < 0) {
@@ -77,11 +77,15 @@ Result<int> connect_one(const PeerAddress& address, std::chrono::milliseconds ti
     int error = ::connect(descriptor, target, address.length) == 0 ? 0 : errno;
     if (error == EINPROGRESS) {
         const Deadline deadline = Clock::now() + timeout;
-        pollfd entry{descriptor, POLLOUT, 0};
+        pollfd entries[2] = {{descriptor, POLLOUT, 0}, {stop, POLLIN, 0}}; // poll ignores -1
         int ready = 0;
         do {
-            ready = ::poll(&entry, 1, poll_timeout(deadline));
+            ready = ::poll(entries, 2, poll_timeout(deadline));
         } while (ready < 0 && errno == EINTR);
+        if (ready > 0 && entries[1].revents != 0) {
+            ::close(descriptor);
+            return fail(ErrorCode::stopped, "broken off by us");
+        }
         if (ready == 0) {
             ::close(descriptor);
             return connect_timeout(address, timeout);
@@ -155,8 +159,9 @@ std::string IoResult::text() const {
     return "unknown";
 }
 
-Result<std::unique_ptr<ClientSocket>> ClientSocket::connect(std::span<const PeerAddress> addresses,
-                                                            std::chrono::milliseconds timeout) {
+Result<std::shared_ptr<ClientSocket>> ClientSocket::connect(std::span<const PeerAddress> addresses,
+                                                            std::chrono::milliseconds timeout,
+                                                            int stop) {
     const Deadline deadline = Clock::now() + timeout;
     Error last{ErrorCode::not_found, "the host has no address"};
     for (std::size_t i = 0; i < addresses.size(); ++i) {
@@ -165,12 +170,15 @@ Result<std::unique_ptr<ClientSocket>> ClientSocket::connect(std::span<const Peer
         if (share.count() <= 0) {
             break;
         }
-        auto descriptor = connect_one(addresses[i], share);
+        auto descriptor = connect_one(addresses[i], share, stop);
         if (descriptor) {
-            return std::unique_ptr<ClientSocket>(
+            return std::shared_ptr<ClientSocket>(
                 new ClientSocket(*descriptor, addresses[i].text()));
         }
         last = std::move(descriptor.error());
+        if (last.code == ErrorCode::stopped) {
+            break;
+        }
     }
     return tl::unexpected<Error>(std::move(last));
 }

@@ -60,8 +60,9 @@ class ClientSocket {
     // Tries the addresses in order within `timeout` in all, each with its share of what is left. An
     // error says what happened at the last address: timeout or link, "connection refused
     // by 10.0.0.5:104: …".
-    [[nodiscard]] static Result<std::unique_ptr<ClientSocket>>
-    connect(std::span<const PeerAddress> addresses, std::chrono::milliseconds timeout);
+    [[nodiscard]] static Result<std::shared_ptr<ClientSocket>>
+    connect(std::span<const PeerAddress> addresses, std::chrono::milliseconds timeout,
+            int stop = -1);
     ~ClientSocket();
     ClientSocket(const ClientSocket&) = delete;
     ClientSocket& operator=(const ClientSocket&) = delete;

@@ -83,6 +83,9 @@ class Destination {
     [[nodiscard]] virtual const std::string& name() const = 0;
     [[nodiscard]] virtual tl::expected<std::unique_ptr<Link>, ConnectError> connect(std::span<const Need> needs) = 0;
     [[nodiscard]] virtual std::vector<ProbeStep> probe(std::span<const Need> needs) = 0;
+    // We are stopping: a connect() in progress, and any later one, returns soon with an error. Links that stand
+    // are left alone.
+    virtual void interrupt() {}
 };
 
 // registry.cpp: the one table of kinds.

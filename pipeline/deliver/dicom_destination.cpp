@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include <sys/eventfd.h>
+
 namespace dcmflow {
 
 using namespace deliver;
@@ -205,7 +207,8 @@ Need verification_need() {
 DicomDestination::DicomDestination(const DestinationConfig& config)
     : name_(config.name), target_(std::get<DicomTarget>(config.target)),
       calling_aet_(config.calling_aet.empty() ? "DCMFLOW" : config.calling_aet),
-      connect_timeout_(config.connect_timeout), response_timeout_(config.response_timeout) {}
+      connect_timeout_(config.connect_timeout), response_timeout_(config.response_timeout),
+      stop_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 std::string DicomDestination::label() const {
     const bool v6 = target_.host.find(':') != std::string::npos;
@@ -219,6 +222,36 @@ AssociationLimits DicomDestination::limits() const {
     limits.associate = std::min(limits.associate, response_timeout_);
     limits.stall = std::min(limits.stall, response_timeout_);
     return limits;
+}
+
+DicomDestination::Requested DicomDestination::request(std::shared_ptr<ClientSocket> socket,
+                                                      PresentationContexts contexts) {
+    const std::weak_ptr<ClientSocket> watched = socket;
+    {
+        const std::lock_guard lock(mutex_);
+        if (interrupted_) {
+            return tl::unexpected<AssociationError>(AssociationError{false, "broken off by us"});
+        }
+        requesting_.push_back(watched);
+    }
+    auto requested = Association::request(std::move(socket), target_.aet, calling_aet_,
+                                          std::move(contexts), limits());
+    const std::lock_guard lock(mutex_);
+    std::erase_if(requesting_, [&](const std::weak_ptr<ClientSocket>& one) {
+        return !one.owner_before(watched) && !watched.owner_before(one);
+    });
+    return requested;
+}
+
+void DicomDestination::interrupt() {
+    (void)::eventfd_write(stop_.get(), 1);
+    const std::lock_guard lock(mutex_);
+    interrupted_ = true;
+    for (const auto& one : requesting_) {
+        if (const auto socket = one.lock()) {
+            socket->abort();
+        }
+    }
 }
 
 tl::expected<std::unique_ptr<Link>, ConnectError>
@@ -235,12 +268,11 @@ DicomDestination::connect(std::span<const Need> needs) {
     if (!addresses) {
         return failed(false, addresses.error().text);
     }
-    auto socket = ClientSocket::connect(*addresses, connect_timeout_);
+    auto socket = ClientSocket::connect(*addresses, connect_timeout_, stop_.get());
     if (!socket) {
         return failed(false, socket.error().text);
     }
-    auto association = Association::request(std::move(*socket), target_.aet, calling_aet_,
-                                            std::move(contexts), limits());
+    auto association = request(std::move(*socket), std::move(contexts));
     if (!association) {
         return failed(association.error().permanent, association.error().text);
     }
@@ -250,7 +282,7 @@ DicomDestination::connect(std::span<const Need> needs) {
 std::vector<ProbeStep> DicomDestination::probe(std::span<const Need> needs) {
     std::vector<ProbeStep> steps;
     std::vector<PeerAddress> addresses;
-    std::unique_ptr<ClientSocket> socket;
+    std::shared_ptr<ClientSocket> socket;
     std::unique_ptr<Association> association;
     std::vector<Need> all{verification_need()};
     all.insert(all.end(), needs.begin(), needs.end());
@@ -265,7 +297,8 @@ std::vector<ProbeStep> DicomDestination::probe(std::span<const Need> needs) {
                                    return found.has_value();
                                }) &&
                          timed(steps, "connect", [&](std::string& detail) {
-                             auto connected = ClientSocket::connect(addresses, connect_timeout_);
+                             auto connected =
+                                 ClientSocket::connect(addresses, connect_timeout_, stop_.get());
                              if (connected) {
                                  socket = std::move(*connected);
                              }
@@ -274,8 +307,7 @@ std::vector<ProbeStep> DicomDestination::probe(std::span<const Need> needs) {
                          });
     const bool associated =
         reached && timed(steps, "associate", [&](std::string& detail) {
-            auto requested = Association::request(std::move(socket), target_.aet, calling_aet_,
-                                                  PresentationContexts::propose(all), limits());
+            auto requested = request(std::move(socket), PresentationContexts::propose(all));
             if (requested) {
                 association = std::move(*requested);
             }

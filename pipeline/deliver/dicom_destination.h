@@ -8,8 +8,10 @@
 
 #include "pipeline/deliver/association.h"
 #include "pipeline/deliver/destination.h"
+#include "pipeline/deliver/durable_file.h"
 
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,8 +27,14 @@ class DicomDestination final : public Destination {
     [[nodiscard]] tl::expected<std::unique_ptr<Link>, ConnectError>
     connect(std::span<const Need> needs) override;
     [[nodiscard]] std::vector<ProbeStep> probe(std::span<const Need> needs) override;
+    void interrupt() override;
 
   private:
+    using Requested =
+        tl::expected<std::unique_ptr<deliver::Association>, deliver::AssociationError>;
+    // Association::request() that interrupt() can break off.
+    [[nodiscard]] Requested request(std::shared_ptr<deliver::ClientSocket> socket,
+                                    deliver::PresentationContexts contexts);
     [[nodiscard]] std::string label() const; // "archive (ARCHIVE@10.0.0.5:104)"
     [[nodiscard]] deliver::AssociationLimits limits() const;
 
@@ -35,6 +43,10 @@ class DicomDestination final : public Destination {
     std::string calling_aet_;
     std::chrono::milliseconds connect_timeout_;
     std::chrono::milliseconds response_timeout_;
+    deliver::Descriptor stop_; // an eventfd, readable once interrupted
+    std::mutex mutex_;
+    bool interrupted_ = false;                                     // under mutex_
+    std::vector<std::weak_ptr<deliver::ClientSocket>> requesting_; // under mutex_
 };
 
 } // namespace dcmflow

@@ -5,7 +5,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 
 namespace dcmflow::testing {
 namespace {
@@ -38,6 +41,36 @@ SendResult send_to(FakeScp::Script script, std::size_t bytes, int response_secon
     link.reset();
     return result;
 }
+
+// A listener whose backlog is full: the kernel drops further SYNs, as a firewall does.
+class FullBacklog {
+  public:
+    FullBacklog() {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t length = sizeof address;
+        auto* generic = reinterpret_cast<sockaddr*>(&address);
+        EXPECT_EQ(::bind(sockets_[0], generic, length), 0);
+        EXPECT_EQ(::listen(sockets_[0], 0), 0);
+        EXPECT_EQ(::getsockname(sockets_[0], generic, &length), 0);
+        port_ = ntohs(address.sin_port);
+        for (int i = 0; i < 4; ++i) {
+            sockets_.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+            (void)::connect(sockets_.back(), generic, length);
+        }
+    }
+    ~FullBacklog() {
+        for (const int socket : sockets_) {
+            ::close(socket);
+        }
+    }
+    [[nodiscard]] std::uint16_t port() const { return port_; }
+
+  private:
+    std::vector<int> sockets_{::socket(AF_INET, SOCK_STREAM, 0)};
+    std::uint16_t port_ = 0;
+};
 
 ConnectError connect_error(const DestinationConfig& config) {
     DicomDestination destination(config);
@@ -363,6 +396,47 @@ TEST(DicomAbort, ReturnsFromABlockedWrite) {
             peer.wait_for_end();
         },
         64U << 20);
+}
+
+TEST(DicomAbort, InterruptReturnsFromAnAssociationRequest) {
+    Signal asked;
+    FakeScp scp([&](FakePeer& peer) {
+        peer.read_associate_rq();
+        asked.set();
+        peer.drain();
+    });
+    DicomDestination destination(dicom_config(scp.port(), 3600));
+    std::thread breaker([&] {
+        EXPECT_TRUE(asked.wait());
+        destination.interrupt();
+    });
+    const std::vector<Need> needs{need(ct_image, {std::string(explicit_le)})};
+    const auto link = destination.connect(needs);
+    breaker.join();
+    ASSERT_FALSE(link);
+    EXPECT_FALSE(link.error().permanent);
+    EXPECT_THAT(link.error().text, HasSubstr("broken off by us"));
+    EXPECT_FALSE(destination.connect(needs)) << "and later ones fail at once";
+}
+
+TEST(DicomAbort, InterruptReturnsFromAConnectThatNobodyAnswers) {
+    const FullBacklog silent;
+    DestinationConfig config = dicom_config(silent.port(), 3600);
+    config.connect_timeout = std::chrono::seconds(3600);
+    DicomDestination destination(config);
+    std::thread breaker([&] { destination.interrupt(); });
+    const std::vector<Need> needs{need(ct_image, {std::string(explicit_le)})};
+    EXPECT_FALSE(destination.connect(needs));
+    breaker.join();
+}
+
+TEST(DicomConnect, AConnectThatNobodyAnswersEndsAfterTheTimeout) {
+    const FullBacklog silent;
+    DestinationConfig config = dicom_config(silent.port(), 3600);
+    config.connect_timeout = std::chrono::seconds(1);
+    const ConnectError error = connect_error(config);
+    EXPECT_FALSE(error.permanent);
+    EXPECT_THAT(error.text, HasSubstr("is the host up and the port open in the firewall?"));
 }
 
 TEST(DicomRelease, APeerThatDoesNotAnswerTheReleaseIsLeftAfterASecond) {
