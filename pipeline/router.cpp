@@ -19,9 +19,9 @@ Router::Router(Config config, Logger& logger)
 
 Router::~Router() { stop(); }
 
-Result<std::unique_ptr<Router>> Router::start(Config config, Logger& logger) {
+Result<std::unique_ptr<Router>> Router::start(Config config, Logger& logger, bool last_run_crashed) {
     std::unique_ptr<Router> router(new Router(std::move(config), logger));
-    if (auto status = router->open_spool(); !status)
+    if (auto status = router->open_spool(last_run_crashed); !status)
         return tl::unexpected(status.error());
     if (auto status = router->start_lanes(); !status)
         return tl::unexpected(status.error());
@@ -31,11 +31,13 @@ Result<std::unique_ptr<Router>> Router::start(Config config, Logger& logger) {
     return router;
 }
 
-Status Router::open_spool() {
+Status Router::open_spool(bool last_run_crashed) {
     SpoolOptions options;
     options.folder = config_.node.data;
     options.quota = config_.node.disk_quota;
     options.keep_free = config_.node.disk_keep_free;
+    if (last_run_crashed)
+        options.crash_weight = SpoolOptions::own_fault_weight;
     auto spool = Spool::open(options);
     if (!spool)
         return tl::unexpected(spool.error());

@@ -27,8 +27,10 @@ namespace dcmflow {
 
 class Router {
   public:
-    // Opens the spool, takes up what the last run left, starts lanes and receivers.
-    [[nodiscard]] static Result<std::unique_ptr<Router>> start(Config config, Logger& logger);
+    // Opens the spool, takes up what the last run left, starts lanes and receivers. `last_run_crashed`: the last
+    // process on this data folder died by its own fault (operate/crash_mark.h).
+    [[nodiscard]] static Result<std::unique_ptr<Router>> start(Config config, Logger& logger,
+                                                               bool last_run_crashed = false);
     ~Router(); // stop()s if nobody did
     Router(const Router&) = delete;
     Router& operator=(const Router&) = delete;
@@ -49,7 +51,7 @@ class Router {
 
   private:
     Router(Config config, Logger& logger);
-    [[nodiscard]] Status open_spool();
+    [[nodiscard]] Status open_spool(bool last_run_crashed);
     [[nodiscard]] Status start_lanes();
     [[nodiscard]] Status start_receivers();
     void report_start(const StartReport& report);

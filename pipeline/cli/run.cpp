@@ -1,6 +1,7 @@
 // dcmflow run: the router in the foreground, one line per event on stderr, SIGTERM drains.
 
 #include "pipeline/cli/commands.h"
+#include "pipeline/operate/crash_mark.h"
 #include "pipeline/operate/router_service.h"
 #include "pipeline/router.h"
 
@@ -57,11 +58,16 @@ int run_router(const Shared& shared, bool quiet) {
     const Signals signals;
     const auto logger =
         make_fd_logger(STDERR_FILENO, quiet ? LogLevel::warning : LogLevel::info, shared.json);
-    auto router = Router::start(std::move(*config), *logger);
+    const auto data = config->node.data;
+    const bool crashed = CrashMark::last_run_crashed(data);
+    if (crashed)
+        logger->log(LogLevel::error, "last_run_crashed", {{"data", data.string()}});
+    auto router = Router::start(std::move(*config), *logger, crashed);
     if (!router) {
         complain(router.error().text);
         return exit_failed;
     }
+    const CrashMark crash_mark(data); // the spool's lock is ours by now
     auto service = RouterService::start(**router, *logger);
     if (!service) {
         complain(service.error().text);

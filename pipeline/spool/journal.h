@@ -135,8 +135,8 @@ class Journal {
     virtual void on_work(WorkListener listener) = 0; // set once, before the first accept
 
     // At start, before any lease: what was in hand goes back (ready rows too: derived blobs are gone),
-    // its crash counted; rows with `poison_crashes` or more are held.
-    [[nodiscard]] virtual Result<ReclaimReport> reclaim(int poison_crashes) = 0;
+    // its crash counted as `weight`; rows that reach `poison_crashes` are held.
+    [[nodiscard]] virtual Result<ReclaimReport> reclaim(int poison_crashes, int weight) = 0;
 
     [[nodiscard]] virtual Result<Accepted> accept(AcceptRequest request) = 0; // durable on return
 

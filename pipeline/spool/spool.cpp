@@ -94,7 +94,7 @@ Result<std::unique_ptr<Spool>> Spool::open(const SpoolOptions& options, SpoolPar
 
 Result<StartReport> Spool::start(const Adopt& adopt) {
     StartReport report;
-    auto reclaimed = journal_->reclaim(options_.poison_crashes);
+    auto reclaimed = journal_->reclaim(options_.poison_crashes, options_.crash_weight);
     if (!reclaimed)
         return tl::unexpected(reclaimed.error());
     report.reclaimed = *reclaimed;

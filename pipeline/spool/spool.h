@@ -27,7 +27,11 @@ struct SpoolOptions {
     std::filesystem::path folder;
     std::uint64_t quota = 0;     // bytes in blobs; 0: none
     std::uint64_t keep_free = 0; // bytes of the file system that stay free; at least a share for the journal does
-    int poison_crashes = 3;
+    // A row that is in hand at so many deaths of the process in a row is held. A death by a fault of our own counts
+    // for four: after three of those it is the row. A kill or a power cut says little, but memory may have run out.
+    int poison_crashes = 12;
+    int crash_weight = 1;
+    static constexpr int own_fault_weight = 4;
 };
 
 // What tests put in the place of the real disk and clock.

@@ -99,10 +99,10 @@ void SqliteJournal::on_work(WorkListener listener) { writer_.on_work(std::move(l
 void SqliteJournal::flush() { writer_.flush(); }
 bool SqliteJournal::healthy() const { return writer_.healthy(); }
 
-Result<ReclaimReport> SqliteJournal::reclaim(int poison_crashes) {
+Result<ReclaimReport> SqliteJournal::reclaim(int poison_crashes, int weight) {
     ReclaimReport report;
     return with(writer_.perform(Sync::durable,
-                                [&](WriteSession& s) { return sqlite::reclaim(s, poison_crashes, report); }),
+                                [&](WriteSession& s) { return sqlite::reclaim(s, poison_crashes, weight, report); }),
                 report);
 }
 

@@ -27,7 +27,7 @@ class SqliteJournal final : public Journal {
     ~SqliteJournal() override;
 
     void on_work(WorkListener listener) override;
-    [[nodiscard]] Result<ReclaimReport> reclaim(int poison_crashes) override;
+    [[nodiscard]] Result<ReclaimReport> reclaim(int poison_crashes, int weight) override;
     [[nodiscard]] Result<Accepted> accept(AcceptRequest request) override;
     [[nodiscard]] Result<std::vector<RoutingLease>> lease_routing(std::size_t most) override;
     void plan(InstanceId instance, std::vector<PlannedSyntax> planned) override;

@@ -138,7 +138,7 @@ Status settle(WriteSession& session, const Settlement& settlement) {
     return {};
 }
 
-Status reclaim(WriteSession& session, int poison_crashes, ReclaimReport& report) {
+Status reclaim(WriteSession& session, int poison_crashes, int weight, ReclaimReport& report) {
     auto& database = session.database;
     report = {};
     const auto count = [&](std::string_view sql) {
@@ -148,19 +148,22 @@ Status reclaim(WriteSession& session, int poison_crashes, ReclaimReport& report)
         count("SELECT count(DISTINCT instance_id) FROM delivery WHERE state = 0 AND mark = 1");
     report.sending_returned = count("SELECT count(*) FROM delivery WHERE state = 2");
     const auto limit = static_cast<std::int64_t>(std::max(poison_crashes, 1));
+    const int step = std::max(weight, 0);
     const auto hold = [&](std::string_view counter, std::string_view in_hand, std::string_view doing) {
         return static_cast<std::uint64_t>(database.run(
-            fmt::format("UPDATE delivery SET state = 4, mark = 0, {0} = {0} + 1, error_at = ?, last_error = "
-                        "'held: the process died ' || ({0} + 1) || ' times in a row while it {2}; `queue release` "
-                        "tries it again' WHERE {1} AND {0} + 1 >= ?",
-                        counter, in_hand, doing),
+            fmt::format("UPDATE delivery SET state = 4, mark = 0, {0} = {0} + {3}, error_at = ?, last_error = "
+                        "'held: the process died time after time while it {2}; `queue release` tries it again' "
+                        "WHERE {1} AND {0} + {3} >= ?",
+                        counter, in_hand, doing, step),
             session.now, limit));
     };
     report.held_as_poison = hold("crashes_route", "state = 0 AND mark = 1", "had this object in the flow graph") +
                             hold("crashes_send", "state = 2 AND mark = 1", "was sending this object");
-    database.run("UPDATE delivery SET mark = 0, crashes_route = crashes_route + 1 WHERE state = 0 AND mark = 1");
-    database.run("UPDATE delivery SET state = 0, crashes_send = crashes_send + mark, mark = 0, syntax = '', "
-                 "reason = '' WHERE state = 2");
+    database.run("UPDATE delivery SET mark = 0, crashes_route = crashes_route + ? WHERE state = 0 AND mark = 1",
+                 std::int64_t{step});
+    database.run("UPDATE delivery SET state = 0, crashes_send = crashes_send + mark * ?, mark = 0, syntax = '', "
+                 "reason = '' WHERE state = 2",
+                 std::int64_t{step});
     database.run("UPDATE delivery SET state = 0, syntax = '', reason = '' WHERE state = 1");
     session.wake.insert("");
     return {};

@@ -33,7 +33,7 @@ using Turns = std::map<std::pair<std::string, int>, bool>;
 [[nodiscard]] Status plan(WriteSession& session, InstanceId instance, const std::vector<PlannedSyntax>& planned);
 [[nodiscard]] Status return_routing(WriteSession& session, InstanceId instance);
 [[nodiscard]] Status settle(WriteSession& session, const Settlement& settlement);
-[[nodiscard]] Status reclaim(WriteSession& session, int poison_crashes, ReclaimReport& report);
+[[nodiscard]] Status reclaim(WriteSession& session, int poison_crashes, int weight, ReclaimReport& report);
 
 // sqlite_operate.cpp
 [[nodiscard]] Status act(WriteSession& session, QueueAction action, const QueueFilter& filter,

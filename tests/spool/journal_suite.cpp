@@ -16,7 +16,7 @@ void JournalTest::open() {
 
 ReclaimReport JournalTest::crash_and_start(int poison_crashes) {
     reopen();
-    const auto report = journal->reclaim(poison_crashes);
+    const auto report = journal->reclaim(poison_crashes, 1);
     EXPECT_TRUE(report) << report.error().text;
     return report.value_or(ReclaimReport{});
 }
