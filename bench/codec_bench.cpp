@@ -54,7 +54,7 @@ std::vector<ImagePointer> corpus_images() {
             object->native.size() < object->format.frame_bytes())
             continue;
         auto image = std::make_shared<Image>();
-        image->name = name.substr(0, name.find('_'));
+        image->name = name.starts_with("US1_UNCI") ? "US1I" : name.substr(0, name.find('_'));
         image->format = object->format;
         image->pixels = object->native;
         image->pixels.resize(object->format.frame_bytes());

@@ -27,11 +27,30 @@ struct DestroyDecoder {
 using Encoder = std::unique_ptr<charls_jpegls_encoder, DestroyEncoder>;
 using Decoder = std::unique_ptr<charls_jpegls_decoder, DestroyDecoder>;
 
-// Frames re-arranged on their way in or out. Per thread, and it grows only.
-FrameBuffer& scratch() {
-    thread_local FrameBuffer buffer;
-    return buffer;
-}
+// Memory for frames re-arranged on their way in or out: one buffer a thread, kept from frame to
+// frame, given back after a huge one. Not for nested use.
+class Scratch {
+  public:
+    Scratch() = default;
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+    ~Scratch() {
+        constexpr std::size_t keep = 64U << 20;
+        if (buffer_.capacity() > keep)
+            FrameBuffer{}.swap(buffer_);
+    }
+    std::span<std::byte> of_size(std::size_t bytes) {
+        buffer_.resize(bytes);
+        return buffer_;
+    }
+
+  private:
+    static FrameBuffer& per_thread() {
+        thread_local FrameBuffer buffer;
+        return buffer;
+    }
+    FrameBuffer& buffer_ = per_thread();
+};
 
 bool is_monochrome(Photometric photometric) {
     return photometric == Photometric::monochrome1 || photometric == Photometric::monochrome2;
@@ -153,8 +172,9 @@ CodecStatus decode_frame(std::span<const std::byte> stream, const JpegLsHeader& 
     if (!narrow && !planes)
         return decode_with_retry(stream, header, out);
 
-    FrameBuffer& decoded = scratch();
-    decoded.resize(frame_bytes / format.bytes_per_sample() * sample_bytes);
+    Scratch scratch;
+    const std::span<std::byte> decoded =
+        scratch.of_size(frame_bytes / format.bytes_per_sample() * sample_bytes);
     if (const CodecStatus status = decode_with_retry(stream, header, decoded);
         status != CodecStatus::ok)
         return status;
@@ -217,10 +237,10 @@ CodecStatus JpegLsCodec::encode(const FrameView& frame, const EncodeOptions& /*o
         return CodecStatus::dirty_bits;
     changes = {.photometric = format.photometric, .planar = false};
     try {
+        Scratch scratch;
         std::span<const std::byte> pixels = frame.bytes;
         if (format.samples > 1 && format.planar) {
-            FrameBuffer& by_pixel = scratch();
-            by_pixel.resize(frame.bytes.size());
+            const std::span<std::byte> by_pixel = scratch.of_size(frame.bytes.size());
             interleave(frame.bytes, format, by_pixel);
             pixels = by_pixel;
         }

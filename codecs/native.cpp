@@ -28,7 +28,7 @@ template <typename Cell> bool clean(std::span<const std::byte> bytes, unsigned s
     if (stored >= width)
         return true;
     const auto half = static_cast<Cell>(sign ? Cell{1} << (stored - 1) : 0);
-    const auto unused = static_cast<Cell>(~((Cell{1} << stored) - 1U));
+    const auto unused = static_cast<Cell>(~((std::uint64_t{1} << stored) - 1));
     constexpr std::size_t block = 16384 / sizeof(Cell);
     const std::size_t cells = bytes.size() / sizeof(Cell);
     for (std::size_t first = 0; first < cells; first += block) {
@@ -85,7 +85,7 @@ template <typename Cell> void extend(std::span<std::byte> bytes, unsigned bits) 
     if (bits == 0 || bits >= width)
         return;
     const auto sign = static_cast<Cell>(Cell{1} << (bits - 1));
-    const auto mask = static_cast<Cell>((Cell{1} << bits) - 1U);
+    const auto mask = static_cast<Cell>((std::uint64_t{1} << bits) - 1);
     for (std::size_t i = 0; i + sizeof(Cell) <= bytes.size(); i += sizeof(Cell)) {
         const auto value = static_cast<Cell>(load<Cell>(bytes.data() + i) & mask);
         store(bytes.data() + i, static_cast<Cell>((value ^ sign) - sign));

@@ -26,7 +26,8 @@ TEST(Threads, CodecsAreReentrant) {
                     const auto side = static_cast<std::uint32_t>(20 + (t * 31 + i * 17) % 60);
                     const PixelFormat format = i % 2 != 0 ? colour(side, 33, 8, 8, true)
                                                           : mono(side, 40, 16, 12, t % 2 == 0);
-                    const FrameBuffer frame = make_frame(format, Content::smooth, i);
+                    const FrameBuffer frame =
+                        make_frame(format, Content::smooth, static_cast<std::uint64_t>(i));
                     for (const auto syntax : {uid::jpeg_ls, uid::jpeg2000}) {
                         const Codec& codec = *registry.find(syntax);
                         if (codec.encode({format, frame}, {}, stream, changes) == CodecStatus::ok &&
