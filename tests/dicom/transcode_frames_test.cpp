@@ -58,7 +58,7 @@ TEST(TranscodeFrames, WindowsAndThreadsMakeTheSameBytes) {
     for (const auto to : {uid::jpeg_ls, uid::jpeg2000}) {
         const Made plain = transcode(bytes, uid::explicit_le, to, {});
         ASSERT_EQ(plain.outcome.reason, TranscodeReason::ok);
-        for (const std::size_t window : {0, 1, 2, 5, 16, 23, 100}) {
+        for (const std::size_t window : {0U, 1U, 2U, 5U, 16U, 23U, 100U}) {
             TranscodeOptions options;
             options.frames_at_once = window;
             options.for_each_frame = in_threads;

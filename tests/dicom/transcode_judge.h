@@ -87,7 +87,7 @@ inline Bytes judge_jpeg_ls(std::span<const std::byte> stream, const codecs::Pixe
         throw std::runtime_error("JPEG-LS stream of another cell size");
     if (format.is_signed && format.bits_allocated == 16)
         for (std::size_t i = 0; i < out.size(); i += 2) {
-            std::uint32_t value = out[i] | out[i + 1] << 8;
+            std::uint32_t value = out[i] + 256U * out[i + 1];
             const std::uint32_t sign = 1U << (info.bits_per_sample - 1);
             value = (value ^ sign) - sign;
             out[i] = static_cast<std::uint8_t>(value);
