@@ -5,6 +5,7 @@
 #include "tests/spool/test_files.h"
 
 #include <cstring>
+#include <future>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <set>
@@ -248,6 +249,48 @@ TEST_F(FileBlobsTest, ThreadsShareFolderSyncs) {
         EXPECT_TRUE(holds(*store, name, some_bytes(2000, seed)));
     EXPECT_LE(files->folder_syncs(), threads * each + 2);
     EXPECT_EQ(store->usage().bytes, static_cast<std::uint64_t>(threads * each * 2000));
+}
+
+// A sync covers the renames that were done before it began, not those that came while it ran.
+TEST(FileBlobsSync, AThreadThatComesDuringASyncWaitsForTheNext) {
+    class GateFiles final : public PassingFiles {
+      public:
+        int fsync_folder(const Path& path) override {
+            if (path.parent_path().filename() != "objects")
+                return real_->fsync_folder(path);
+            if (++bucket_syncs == 1) {
+                running.set_value();
+                go.get_future().wait();
+            }
+            return real_->fsync_folder(path);
+        }
+        int rename(const Path& from, const Path& to, bool replace) override {
+            const int result = real_->rename(from, to, replace);
+            ++renames;
+            return result;
+        }
+        std::atomic<int> bucket_syncs{0};
+        std::atomic<int> renames{0};
+        std::promise<void> running;
+        std::promise<void> go;
+    };
+    for (int round = 0; round < 20; ++round) {
+        TempFolder folder;
+        const auto files = std::make_shared<GateFiles>();
+        auto store = FileBlobs::open_folder(folder / "data", files);
+        ASSERT_TRUE(store);
+        std::jthread first([&] { EXPECT_TRUE(put(**store, some_bytes(10, 1))); });
+        files->running.get_future().wait();
+        std::jthread second([&] { EXPECT_TRUE(put(**store, some_bytes(10, 2))); });
+        while (files->renames < 2)
+            std::this_thread::yield();
+        for (int i = 0; i < 100; ++i)
+            std::this_thread::yield(); // let it get into the queue for the sync
+        files->go.set_value();
+        first.join();
+        second.join();
+        EXPECT_EQ(files->bucket_syncs, 2);
+    }
 }
 
 // Every call that can fail fails once, or from then on.

@@ -226,7 +226,7 @@ TEST_P(JournalTest, WhatKeepsKillingTheGraphIsHeld) {
     EXPECT_EQ(crash_and_start(3).held_as_poison, 1U);
     EXPECT_EQ(state("1.1", "a"), DeliveryState::held);
     EXPECT_EQ(row("1.1", "a").crashes, 3);
-    EXPECT_THAT(row("1.1", "a").last_error, HasSubstr("died 3 times"));
+    EXPECT_THAT(row("1.1", "a").last_error, HasSubstr("flow graph"));
     EXPECT_THAT(*journal->lease_routing(1), IsEmpty());
     ASSERT_EQ(*journal->act(QueueAction::release, {}, ""), 1U);
     EXPECT_EQ(row("1.1", "a").crashes, 0);
@@ -242,6 +242,17 @@ TEST_P(JournalTest, WhatKeepsKillingTheSenderIsHeldAlthoughThePlansSucceed) {
     }
     EXPECT_EQ(state("1.1", "a"), DeliveryState::held);
     EXPECT_THAT(row("1.1", "a").last_error, HasSubstr("sending"));
+}
+
+TEST_P(JournalTest, ADeathThatSaysMoreWeighsMore) {
+    accept("1.1", deliver_to({"a"}));
+    for (const int weight : {1, 4, 1, 4}) {
+        ASSERT_EQ(journal->lease_routing(1)->size(), 1U);
+        EXPECT_EQ(crash_and_start(12, weight).held_as_poison, 0U);
+    }
+    EXPECT_EQ(row("1.1", "a").crashes, 10);
+    ASSERT_EQ(journal->lease_routing(1)->size(), 1U);
+    EXPECT_EQ(crash_and_start(12, 4).held_as_poison, 1U);
 }
 
 TEST_P(JournalTest, WorkThatEndsWellForgetsTheCrashes) {

@@ -14,9 +14,9 @@ void JournalTest::open() {
     });
 }
 
-ReclaimReport JournalTest::crash_and_start(int poison_crashes) {
+ReclaimReport JournalTest::crash_and_start(int poison_crashes, int weight) {
     reopen();
-    const auto report = journal->reclaim(poison_crashes, 1);
+    const auto report = journal->reclaim(poison_crashes, weight);
     EXPECT_TRUE(report) << report.error().text;
     return report.value_or(ReclaimReport{});
 }

@@ -27,7 +27,7 @@ class JournalTest : public testing::TestWithParam<JournalMaker> {
         open();
     }
     // As after kill -9 while work was in hand, and the start that follows.
-    ReclaimReport crash_and_start(int poison_crashes = 3);
+    ReclaimReport crash_and_start(int poison_crashes = 3, int weight = 1);
 
     InstanceId accept(const std::string& uid, const rules::Decision& decision, int content = 0);
     // Through the flow: all that waits becomes ready, unchanged syntax.

@@ -3,6 +3,7 @@
 #include "pipeline/dicom/digest.h"
 #include "pipeline/dicom/part10.h"
 
+#include <algorithm>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -66,22 +67,30 @@ std::vector<std::byte> some_bytes(std::size_t size, unsigned seed) {
     return bytes;
 }
 
+BlobRequest blob_request(const std::string& sop_uid, const rules::Decision& decision,
+                         const std::vector<std::byte>& data_set) {
+    BlobRequest made{.request = request_for(sop_uid, decision), .file = {}};
+    auto& instance = made.request.instance;
+    const auto header = make_spool_header(ct_class, sop_uid, explicit_le, made.request.origin);
+    instance.bytes = data_set.size();
+    instance.digest = digest_of(data_set);
+    const auto hex = instance.digest.hex();
+    made.file = header.bytes;
+    std::ranges::copy(std::as_bytes(std::span(hex)), made.file.begin() + static_cast<std::ptrdiff_t>(header.digest_offset));
+    made.file.insert(made.file.end(), data_set.begin(), data_set.end());
+    return made;
+}
+
 AcceptRequest store_blob(Spool& spool, const std::string& sop_uid, const rules::Decision& decision,
                          const std::vector<std::byte>& data_set) {
-    auto request = request_for(sop_uid, decision);
+    auto made = blob_request(sop_uid, decision, data_set);
     auto writer = spool.blobs().create();
     EXPECT_TRUE(writer) << writer.error().text;
-    const auto header = make_spool_header(ct_class, sop_uid, explicit_le, request.origin);
-    request.instance.bytes = data_set.size();
-    request.instance.digest = digest_of(data_set);
-    const auto hex = request.instance.digest.hex();
-    EXPECT_TRUE((*writer)->write(header.bytes));
-    EXPECT_TRUE((*writer)->write(data_set));
-    EXPECT_TRUE((*writer)->patch(header.digest_offset, std::as_bytes(std::span(hex))));
+    EXPECT_TRUE((*writer)->write(made.file));
     auto name = (*writer)->commit();
     EXPECT_TRUE(name) << name.error().text;
-    request.instance.blob = name.value_or("");
-    return request;
+    made.request.instance.blob = name.value_or("");
+    return made.request;
 }
 
 Adopt adopt_to(const rules::Decision& decision) {

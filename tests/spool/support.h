@@ -41,6 +41,13 @@ AcceptRequest request_for(const std::string& sop_uid, const rules::Decision& dec
 // `size` bytes that depend on `seed`.
 std::vector<std::byte> some_bytes(std::size_t size, unsigned seed);
 
+// The bytes of a blob as the receiver makes it, and the request that goes with it but for the blob's name.
+struct BlobRequest {
+    AcceptRequest request;
+    std::vector<std::byte> file;
+};
+BlobRequest blob_request(const std::string& sop_uid, const rules::Decision& decision,
+                         const std::vector<std::byte>& data_set);
 // Writes a Part 10 blob as the receiver does, and the request that goes with it.
 AcceptRequest store_blob(Spool& spool, const std::string& sop_uid, const rules::Decision& decision,
                          const std::vector<std::byte>& data_set);
