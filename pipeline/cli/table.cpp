@@ -41,11 +41,24 @@ constexpr std::array<Range, 8> double_width{{{0x1100, 0x115F},
 
 // The next code point; bytes that are not UTF-8 count as one character each.
 std::uint32_t take_code_point(std::string_view text, std::size_t& at) {
+    constexpr std::uint32_t replacement = 0xFFFD;
     const auto first = static_cast<unsigned char>(text[at++]);
-    const std::size_t more = first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : first >= 0xC0 ? 1 : 0;
-    std::uint32_t code = more == 0 ? first : first & (0x3FU >> more);
-    for (std::size_t i = 0; i < more && at < text.size() && (text[at] & 0xC0) == 0x80; ++i)
-        code = (code << 6) | (static_cast<unsigned char>(text[at++]) & 0x3FU);
+    if (first < 0x80)
+        return first;
+    const std::size_t more = first >= 0xF5   ? 0
+                             : first >= 0xF0 ? 3
+                             : first >= 0xE0 ? 2
+                             : first >= 0xC2 ? 1
+                                             : 0;
+    if (more == 0 || at + more > text.size())
+        return replacement;
+    std::uint32_t code = first & (0x3FU >> more);
+    for (std::size_t i = 0; i < more; ++i) {
+        if ((text[at + i] & 0xC0) != 0x80)
+            return replacement;
+        code = (code << 6) | (static_cast<unsigned char>(text[at + i]) & 0x3FU);
+    }
+    at += more;
     return code;
 }
 

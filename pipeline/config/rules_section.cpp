@@ -123,12 +123,12 @@ void read_unmatched(Section& root, Reader& reader, DestinationNames& destination
         return;
     if (*text == "hold" || *text == "drop") {
         out.disposition = *text == "hold" ? rules::Disposition::hold : rules::Disposition::drop;
+    } else if (root.find("destinations") == nullptr) {
+        root.bad("unmatched", "hold, drop or a destination; there is none in the file");
     } else if (check_destination(reader, *root.find("unmatched"), *text, destinations,
                                  "hold, drop or ")) {
         out.disposition = rules::Disposition::deliver;
         out.destination = *text;
-        destinations.used.push_back(*text);
-    } else if (!destinations.present) {
         destinations.used.push_back(*text);
     }
 }

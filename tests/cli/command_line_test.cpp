@@ -155,9 +155,10 @@ TEST_F(CommandLine, CheckReportsEveryMistakeOnStderrAndAsJson) {
     EXPECT_THAT(ran.out, IsEmpty());
     EXPECT_THAT(ran.err, HasSubstr(bad + ":1:16: bad value '2G' for node.memory"));
     EXPECT_THAT(ran.err, HasSubstr(bad + ":2:1: missing key 'listen.dicom'"));
-    EXPECT_THAT(ran.err, HasSubstr(bad + ": 2 errors"));
+    EXPECT_THAT(ran.err, HasSubstr(bad + ":3:12: bad value 'keep' for unmatched"));
+    EXPECT_THAT(ran.err, HasSubstr(bad + ": 3 errors"));
     const auto json = run({"check", "-j", "-c", bad}).json();
-    ASSERT_EQ(json.size(), 2U);
+    ASSERT_EQ(json.size(), 3U);
     EXPECT_EQ(json[0]["line"], 1);
     EXPECT_EQ(json[0]["column"], 16);
     EXPECT_EQ(json[0]["type"], "error");

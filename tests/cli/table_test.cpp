@@ -24,7 +24,7 @@ TEST(Table, CountsWhatATerminalShows) {
     EXPECT_EQ(display_width("山田^太郎"), 9U);
     EXPECT_EQ(display_width("김희중"), 6U);
     EXPECT_EQ(display_width("\xFF\xFE"), 2U); // not UTF-8
-    EXPECT_EQ(display_width("\xE5\xB1"), 1U); // cut short
+    EXPECT_EQ(display_width("\xE5\xB1"), 2U); // cut short
     EXPECT_EQ(display_width(""), 0U);
     Table table({{"patient"}, {"n", Align::right}});
     table.row({"山田", "1"}).row({"Müller", "22"});
