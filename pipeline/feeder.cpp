@@ -1,5 +1,9 @@
 #include "pipeline/feeder.h"
 
+#include "codecs/transfer_syntax.h"
+
+#include <algorithm>
+#include <chrono>
 #include <exception>
 
 namespace dcmflow {
@@ -7,11 +11,19 @@ namespace dcmflow {
 namespace {
 // Small, so that a stat study that arrives now waits for few others; large enough to spare journal round trips.
 constexpr std::size_t batch = 8;
+constexpr std::uint64_t deflate_guess = 16;
 constexpr std::chrono::seconds pause_after_trouble{1};
 } // namespace
 
 Feeder::Feeder(Spool& spool, Budget& budget, Flow& flow, Logger& logger)
     : spool_(spool), budget_(budget), flow_(flow), logger_(logger) {}
+
+std::uint64_t Feeder::cost(const Instance& instance) {
+    const auto* syntax = codecs::find_by_uid(instance.transfer_syntax_uid);
+    const bool deflated = syntax != nullptr && syntax->deflated;
+    const auto inflated = deflated ? std::min(max_inflated_bytes, deflate_guess * instance.bytes) : 0;
+    return 2 * instance.bytes + inflated + (64U << 10);
+}
 
 void Feeder::start() {
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });

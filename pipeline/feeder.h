@@ -25,8 +25,9 @@ class Feeder {
     void wake(); // rows may be waiting; any thread, quick
     void stop(); // no more leases; returns when the thread has ended
 
-    // Bytes of credit for an object: mapped source, and as much again for what is made from it.
-    [[nodiscard]] static std::uint64_t cost(const Instance& instance) { return 2 * instance.bytes + (64U << 10); }
+    // Bytes of credit for an object: mapped source, as much again for what is made from it, and a guess at what a
+    // deflated one becomes.
+    [[nodiscard]] static std::uint64_t cost(const Instance& instance);
 
   private:
     void run(const std::stop_token& stop);

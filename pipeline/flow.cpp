@@ -189,25 +189,17 @@ struct Flow::Graph {
         const auto meta = read_file_meta(file);
         if (!meta)
             return;
-        auto data_set = file.subspan(static_cast<std::size_t>(meta->dataset_offset));
-        const auto* syntax = codecs::find_by_uid(instance.transfer_syntax_uid);
-        if (syntax != nullptr && syntax->deflated) {
-            auto inflated = inflate_dataset(data_set, ScanLimits{}.object_bytes);
-            if (!inflated)
-                return;
-            job.inflated = std::move(*inflated);
-            data_set = job.inflated;
-        }
-        auto scanned = DataSet::scan(data_set, Encoding::of(instance.transfer_syntax_uid));
-        if (scanned)
-            job.data_set.emplace(std::move(*scanned));
+        auto opened = OpenedDataSet::open(file.subspan(static_cast<std::size_t>(meta->dataset_offset)),
+                                          instance.transfer_syntax_uid);
+        if (opened)
+            job.opened.emplace(std::move(*opened));
     }
 
     [[nodiscard]] SyntaxLadder ladder_for(const Delivery& delivery, const Job& job) const {
         const auto* destination = config.destination(delivery.destination);
         static const std::vector<std::string> original{"original"};
         return make_ladder(destination != nullptr ? destination->syntax : original, delivery.destination,
-                           job.lease.row().instance, job.data_set ? &*job.data_set : nullptr, transcoder,
+                           job.lease.row().instance, job.opened ? &job.opened->data_set() : nullptr, transcoder,
                            &acceptance);
     }
 
@@ -248,7 +240,7 @@ struct Flow::Graph {
                      (options.verify == Verify::sample && row.id % options.sample_every == 0);
         how.for_each_frame = parallel_frames;
         const auto outcome =
-            transcoder.transcode(*job.data_set, row.instance.transfer_syntax_uid, syntax, how, sink);
+            transcoder.transcode(job.opened->data_set(), row.instance.transfer_syntax_uid, syntax, how, sink);
         count(outcome);
         if (outcome.reason == TranscodeReason::verify_failed)
             logger.log(LogLevel::alarm, "verify_failed",

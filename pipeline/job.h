@@ -6,7 +6,7 @@
 #pragma once
 
 #include "pipeline/budget.h"
-#include "pipeline/dicom/dataset.h"
+#include "pipeline/dicom/open_data_set.h"
 #include "pipeline/dicom/transcode.h"
 #include "pipeline/spool/spool.h"
 #include "pipeline/syntax_ladder.h"
@@ -67,8 +67,7 @@ struct Job {
     Credit credit; // given back last
     Lease lease;
     std::unique_ptr<BlobView> blob;   // the whole Part 10 file, digest checked
-    std::vector<std::byte> inflated;  // a deflated data set, inflated
-    std::optional<DataSet> data_set;  // refers to blob or inflated; empty if it could not be read
+    std::optional<OpenedDataSet> opened; // refers to blob; empty if it could not be read
     // Per delivery, in the order of lease.deliveries(): what is worth trying.
     std::vector<SyntaxLadder> candidates;
     std::map<std::string, Made, std::less<>> made; // by syntax UID

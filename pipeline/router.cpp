@@ -2,6 +2,7 @@
 
 #include "pipeline/decide.h"
 #include "pipeline/deliver/destination.h"
+#include "pipeline/dicom/dictionary.h"
 
 #include <algorithm>
 #include <chrono>
@@ -20,6 +21,9 @@ Router::Router(Config config, Logger& logger)
 Router::~Router() { stop(); }
 
 Result<std::unique_ptr<Router>> Router::start(Config config, Logger& logger, bool last_run_crashed) {
+    if (!dictionary_is_loaded())
+        return fail(ErrorCode::internal, "DCMTK's data dictionary was not found; expected dicom.dic of the package libdcmtk17, "
+                                         "or the file that DCMDICTPATH names");
     std::unique_ptr<Router> router(new Router(std::move(config), logger));
     if (auto status = router->open_spool(last_run_crashed); !status)
         return tl::unexpected(status.error());

@@ -6,6 +6,7 @@
 #include "pipeline/cli/files.h"
 #include "pipeline/cli/table.h"
 #include "pipeline/dicom/attributes.h"
+#include "pipeline/dicom/open_data_set.h"
 #include "pipeline/dicom/part10.h"
 #include "pipeline/dicom/transcode.h"
 #include "pipeline/syntax_ladder.h"
@@ -52,25 +53,16 @@ class Explainer {
         const auto meta = read_file_meta(file->bytes());
         if (!meta)
             return tl::unexpected(meta.error());
-        auto bytes = file->bytes().subspan(static_cast<std::size_t>(meta->dataset_offset));
-        std::vector<std::byte> inflated;
-        const auto* syntax = codecs::find_by_uid(meta->transfer_syntax_uid);
-        if (syntax != nullptr && syntax->deflated) {
-            auto result = inflate_dataset(bytes, ScanLimits{}.object_bytes);
-            if (!result)
-                return fail(ErrorCode::malformed, result.error().text);
-            inflated = std::move(*result);
-            bytes = inflated;
-        }
-        const auto data_set = DataSet::scan(bytes, Encoding::of(meta->transfer_syntax_uid));
-        if (!data_set)
-            return fail(ErrorCode::malformed, data_set.error().text);
-        auto instance = identify(*data_set, meta->transfer_syntax_uid);
+        const auto bytes = file->bytes().subspan(static_cast<std::size_t>(meta->dataset_offset));
+        const auto opened = OpenedDataSet::open(bytes, meta->transfer_syntax_uid);
+        if (!opened)
+            return fail(ErrorCode::malformed, opened.error().text);
+        auto instance = identify(opened->data_set(), meta->transfer_syntax_uid);
         if (!instance)
             return tl::unexpected(instance.error());
         instance->transfer_syntax_uid = meta->transfer_syntax_uid;
         instance->bytes = bytes.size();
-        return decide(path, *data_set, std::move(*instance), merged(meta->origin));
+        return decide(path, opened->data_set(), std::move(*instance), merged(meta->origin));
     }
 
   private:

@@ -8,7 +8,7 @@
 #include "pipeline/cli/table.h"
 #include "pipeline/cli/target.h"
 #include "pipeline/dicom/attributes.h"
-#include "pipeline/dicom/dataset.h"
+#include "pipeline/dicom/open_data_set.h"
 #include "pipeline/dicom/part10.h"
 
 #include <CLI/CLI.hpp>
@@ -59,20 +59,10 @@ Result<Item> describe(const std::filesystem::path& path) {
     if (!meta)
         return tl::unexpected(meta.error());
     const auto stored = file->bytes().subspan(static_cast<std::size_t>(meta->dataset_offset));
-    auto bytes = stored;
-    std::vector<std::byte> inflated;
-    const auto* syntax = codecs::find_by_uid(meta->transfer_syntax_uid);
-    if (syntax != nullptr && syntax->deflated) {
-        auto result = inflate_dataset(bytes, ScanLimits{}.object_bytes);
-        if (!result)
-            return fail(ErrorCode::malformed, result.error().text);
-        inflated = std::move(*result);
-        bytes = inflated;
-    }
-    const auto data_set = DataSet::scan(bytes, Encoding::of(meta->transfer_syntax_uid));
-    if (!data_set)
-        return fail(ErrorCode::malformed, data_set.error().text);
-    const auto instance = identify(*data_set, meta->transfer_syntax_uid);
+    const auto opened = OpenedDataSet::open(stored, meta->transfer_syntax_uid);
+    if (!opened)
+        return fail(ErrorCode::malformed, opened.error().text);
+    const auto instance = identify(opened->data_set(), meta->transfer_syntax_uid);
     if (!instance)
         return tl::unexpected(instance.error());
     return Item{path.string(), instance->sop_class_uid, instance->sop_instance_uid,

@@ -42,7 +42,7 @@ enum class Outcome : std::uint8_t {
 struct SendResult {
     Outcome outcome = Outcome::retry_link;
     std::uint16_t dimse_status = 0; // where there is one
-    std::string text;               // error, or for delivered: the warning; empty if all is well
+    std::string text = {};          // error, or for delivered: the warning; empty if all is well
     bool warning = false;           // delivered-with-warning (Bxxx)
 };
 

@@ -1,8 +1,7 @@
 #include "pipeline/deliver/folder_layout.h"
 
-#include "codecs/transfer_syntax.h"
 #include "pipeline/dicom/attributes.h"
-#include "pipeline/dicom/dataset.h"
+#include "pipeline/dicom/open_data_set.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -14,7 +13,6 @@ namespace {
 
 constexpr std::size_t max_value_bytes = 64;
 constexpr std::size_t max_component_bytes = 200; // leaves room for a digest below NAME_MAX
-constexpr std::uint64_t max_inflated_bytes = 256ULL << 20;
 
 // Cuts at a character's boundary.
 void cut(std::string& text, std::size_t bytes) {
@@ -38,26 +36,16 @@ void trim(std::string& text) {
 class Header {
   public:
     explicit Header(const Parcel& parcel) {
-        std::span<const std::byte> bytes = parcel.data_set;
-        if (parcel.transfer_syntax_uid == codecs::uid::deflated) {
-            auto result = inflate_dataset(bytes, max_inflated_bytes);
-            if (!result) {
-                return;
-            }
-            inflated_ = std::move(*result);
-            bytes = inflated_;
-        }
-        if (auto scanned = DataSet::scan(bytes, Encoding::of(parcel.transfer_syntax_uid))) {
-            data_set_ = std::move(*scanned);
+        if (auto opened = OpenedDataSet::open(parcel.data_set, parcel.transfer_syntax_uid)) {
+            opened_.emplace(std::move(*opened));
         }
     }
     [[nodiscard]] std::string utf8(std::uint16_t group, std::uint16_t element) const {
-        return data_set_ ? data_set_->utf8(group, element) : std::string();
+        return opened_ ? opened_->data_set().utf8(group, element) : std::string();
     }
 
   private:
-    std::vector<std::byte> inflated_;
-    std::optional<DataSet> data_set_;
+    std::optional<OpenedDataSet> opened_;
 };
 
 } // namespace

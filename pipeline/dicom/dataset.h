@@ -129,6 +129,9 @@ class DataSetVisitor {
                                                  Encoding encoding, DataSetVisitor& visitor,
                                                  const ScanLimits& limits = {});
 
+// The ceiling for every inflated data set: above it a deflated object counts as unreadable.
+inline constexpr std::uint64_t max_inflated_bytes = 256ULL << 20;
+
 // Raw deflate of a data set (PS3.5 A.5), bounded by `ceiling` bytes out.
 [[nodiscard]] tl::expected<std::vector<std::byte>, ScanError>
 inflate_dataset(std::span<const std::byte> bytes, std::uint64_t ceiling);

@@ -3,6 +3,7 @@
 #include "codecs/transfer_syntax.h"
 #include "pipeline/dicom/attributes.h"
 #include "pipeline/dicom/digest.h"
+#include "pipeline/dicom/open_data_set.h"
 #include "pipeline/dicom/part10.h"
 #include "pipeline/receive/spool_reception.h"
 
@@ -115,20 +116,13 @@ tl::expected<void, ScanError>
 Intake::with_data_set(std::span<const std::byte> bytes, std::string_view transfer_syntax_uid,
                       const std::function<void(const DataSet&)>& use) const {
     std::unique_lock inflating(inflating_, std::defer_lock);
-    std::vector<std::byte> inflated;
-    if (is_deflated(transfer_syntax_uid)) {
+    if (is_deflated(transfer_syntax_uid))
         inflating.lock();
-        auto out =
-            inflate_dataset(bytes, std::min(limits_.inflated_bytes, limits_.scan.object_bytes));
-        if (!out)
-            return tl::unexpected(out.error());
-        inflated = std::move(*out);
-        bytes = inflated;
-    }
-    const auto data_set = DataSet::scan(bytes, Encoding::of(transfer_syntax_uid), limits_.scan);
-    if (!data_set)
-        return tl::unexpected(data_set.error());
-    use(*data_set);
+    const auto opened =
+        OpenedDataSet::open(bytes, transfer_syntax_uid, limits_.scan, limits_.inflated_bytes);
+    if (!opened)
+        return tl::unexpected(opened.error());
+    use(opened->data_set());
     return {};
 }
 
