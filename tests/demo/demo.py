@@ -187,7 +187,7 @@ def demo(dcmflow, folder):
         delivered = time.monotonic() - started
         wait_until(lambda: idle(dcmflow, receivers_config), "the receivers have written everything", 120)
         explained = [json.loads(line) for line in
-                     run(dcmflow, "explain", "-j", "-c", config, "--calling", "MODALITY", folder / "studies").splitlines()]
+                     run(dcmflow, "explain", "-j", "-c", config, folder / "studies").splitlines()]
         summary = json.loads(report.splitlines()[-1])
     finally:
         codes = [router.stop(), receivers.stop()]
