@@ -54,9 +54,7 @@ std::vector<DestinationSummary> summarise(SqliteDatabase& database) {
     for (auto& [name, summary] : by_name) {
         summary.destination = name;
         summary.oldest = database
-                             .number("SELECT created FROM delivery WHERE destination = ? AND state < 6 "
-                                     "ORDER BY created LIMIT 1",
-                                     name)
+                             .number("SELECT min(created) FROM delivery WHERE destination = ? AND state < 6", name)
                              .value_or(0);
         auto query = database.query("SELECT last_error FROM delivery WHERE destination = ? AND state < 6 AND "
                                     "error_at > 0 ORDER BY error_at DESC LIMIT 1",
@@ -228,17 +226,14 @@ Result<std::optional<std::int64_t>> SqliteJournal::next_due(const std::string& d
 }
 
 Result<std::vector<DestinationSummary>> SqliteJournal::summary() const {
-    return look<std::vector<DestinationSummary>>(quick_, summarise);
+    return look<std::vector<DestinationSummary>>(slow_, summarise);
 }
 
 Result<std::vector<QueueEntry>> SqliteJournal::query(const QueueFilter& filter) const {
     const auto conditions = filter_sql(filter);
     auto entries = look<std::vector<QueueEntry>>(slow_, [&](SqliteDatabase& database) {
         std::vector<QueueEntry> found;
-        auto query = database.query(
-            fmt::format("SELECT " DCMFLOW_INSTANCE_COLUMNS ", " DCMFLOW_DELIVERY_COLUMNS
-                        " FROM delivery d JOIN instance i ON i.id = d.instance_id WHERE {} ORDER BY d.id LIMIT ?",
-                        conditions.condition));
+        auto query = database.query(query_sql(conditions));
         bind_filter(query, conditions);
         while (query.step())
             found.push_back({read_delivery(query, instance_columns), read_instance(query, 0)});

@@ -106,6 +106,12 @@ FilterSql filter_sql(const QueueFilter& filter) {
     return sql;
 }
 
+std::string query_sql(const FilterSql& filter) {
+    return "SELECT " DCMFLOW_INSTANCE_COLUMNS ", " DCMFLOW_DELIVERY_COLUMNS
+           " FROM delivery d JOIN instance i ON i.id = d.instance_id WHERE " +
+           filter.condition + " ORDER BY d.id LIMIT ?";
+}
+
 void bind_filter(SqliteQuery& query, const FilterSql& filter) {
     for (const auto& text : filter.texts)
         query.bind(text);

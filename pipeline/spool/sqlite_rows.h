@@ -33,6 +33,7 @@ struct FilterSql {
     std::int64_t limit = -1;           // -1: none
 };
 [[nodiscard]] FilterSql filter_sql(const QueueFilter& filter);
+[[nodiscard]] std::string query_sql(const FilterSql& filter); // instance columns, then delivery columns
 void bind_filter(SqliteQuery& query, const FilterSql& filter);
 
 } // namespace dcmflow

@@ -46,7 +46,7 @@ CREATE UNIQUE INDEX delivery_instance ON delivery (instance_id, destination);
 CREATE INDEX delivery_waiting ON delivery (priority, instance_id) WHERE state = 0 AND mark = 0;
 CREATE INDEX delivery_ready ON delivery (destination, priority, id) WHERE state = 1;
 CREATE INDEX delivery_retry ON delivery (destination, priority, due, id) WHERE state = 3;
-CREATE INDEX delivery_open ON delivery (destination, created) WHERE state < 6;
+CREATE INDEX delivery_open ON delivery (destination, id, created) WHERE state < 6;
 CREATE INDEX delivery_error ON delivery (destination, error_at) WHERE state < 6 AND error_at > 0;
 
 CREATE TABLE tally (
