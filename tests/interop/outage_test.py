@@ -82,14 +82,14 @@ class Outages(Case):
         profile.write_text("[[TransferSyntaxes]]\n[LE]\nTransferSyntax1 = LittleEndianExplicit\n[[PresentationContexts]]\n[MR]\n"
                            "PresentationContext1 = MRImageStorage\\LE\n[[Profiles]]\n[Default]\nPresentationContexts = MR\n")
         refusing = self.started(Storescp(free_port(), self.scratch / "refusing", "-xf", profile, "Default", aet="REFUSE"))
-        bad = {"silent": f'{{dicom: "SILENT@127.0.0.1:{silent.port}", response_timeout: 5s, connect_timeout: 5s}}',
+        bad = {"silent": f'{{dicom: "SILENT@127.0.0.1:{silent.port}", response_timeout: 60s, connect_timeout: 60s}}',
                "aborting": f'{{dicom: "ABORT@127.0.0.1:{aborting.port}", retry: {{first: 500ms, max: 2s}}}}',
                "refusing": f'{{dicom: "REFUSE@127.0.0.1:{refusing.port}", retry: {{first: 100ms, max: 200ms}}}}'}
         alone, _ = self.throughput("alone", {})
         together, rows = self.throughput("together", bad)
         print(f"good destination: {alone:.2f} s alone, {together:.2f} s beside three bad ones", file=sys.stderr)
-        # The rate itself is measured in bench; here only that it does not wait for the others' time-outs.
-        self.assertLess(together, alone + 4.5)
+        # The rate itself is measured in bench; here only that it does not wait for the others' time-outs (60 s).
+        self.assertLess(together, alone + 45)
         for name in bad:
             waiting = sum(rows[name][state] for state in ("ready", "sending", "retry", "held", "failed"))
             self.assertEqual(waiting, 300, f"{name}: every object is accounted for: {rows[name]}")
