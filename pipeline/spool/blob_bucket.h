@@ -1,8 +1,8 @@
 // Bucket: one folder under objects/, and the sync that all who put a file there share.
 //
-// Part of FileBlobs. Any thread. A thread that renamed its file into the folder calls sync(); the first
-// one there syncs for all whose rename was done before, the others wait. Once a sync has failed the folder
-// is broken: everyone who still waits fails, and no new file is put there.
+// Part of FileBlobs. Any thread. A thread that renamed its file into the folder calls sync(); the
+// first one there syncs for all whose rename was done before, the others wait. Once a sync has
+// failed the folder is broken: everyone who still waits fails, and no new file is put there.
 #pragma once
 
 #include "pipeline/spool/file_blobs.h"
@@ -11,7 +11,8 @@ namespace dcmflow {
 
 class FileBlobs::Bucket {
   public:
-    Bucket(std::filesystem::path path, std::string name) : path_(std::move(path)), name_(std::move(name)) {}
+    Bucket(std::filesystem::path path, std::string name)
+        : path_(std::move(path)), name_(std::move(name)) {}
 
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }
     [[nodiscard]] const std::string& name() const { return name_; }

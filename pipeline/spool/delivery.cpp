@@ -13,12 +13,16 @@ constexpr std::array<DeliveryState, state_count> all_states{waiting, ready,  sen
                                                             held,    failed, delivered, dropped};
 
 // Row: from; one bit per state it may become.
-constexpr unsigned bit(DeliveryState state) { return 1U << static_cast<unsigned>(state); }
-template <class... States> constexpr unsigned set(States... states) { return (0U | ... | bit(states)); }
+constexpr unsigned bit(DeliveryState state) {
+    return 1U << static_cast<unsigned>(state);
+}
+template <class... States> constexpr unsigned set(States... states) {
+    return (0U | ... | bit(states));
+}
 
 constexpr std::array<unsigned, state_count> transitions{
     /* waiting   */ set(ready, held, dropped),
-    /* ready     */ set(sending, waiting, held, dropped), // waiting: reclaim, its derived blob is gone
+    /* ready     */ set(sending, waiting, held, dropped), // reclaim: its derived blob is gone
     /* sending   */ set(delivered, retry, failed, held, ready, waiting),
     /* retry     */ set(sending, waiting, held, dropped),
     /* held      */ set(waiting, dropped),
@@ -31,14 +35,22 @@ constexpr std::array<unsigned, state_count> transitions{
 
 std::string_view to_string(DeliveryState state) {
     switch (state) {
-    case waiting: return "waiting";
-    case ready: return "ready";
-    case sending: return "sending";
-    case retry: return "retry";
-    case held: return "held";
-    case failed: return "failed";
-    case delivered: return "delivered";
-    case dropped: return "dropped";
+    case waiting:
+        return "waiting";
+    case ready:
+        return "ready";
+    case sending:
+        return "sending";
+    case retry:
+        return "retry";
+    case held:
+        return "held";
+    case failed:
+        return "failed";
+    case delivered:
+        return "delivered";
+    case dropped:
+        return "dropped";
     }
     return "unknown";
 }
@@ -55,6 +67,8 @@ bool may_become(DeliveryState from, DeliveryState to) {
     return row < state_count && (transitions[row] & bit(to)) != 0;
 }
 
-bool is_final(DeliveryState state) { return state == delivered || state == dropped; }
+bool is_final(DeliveryState state) {
+    return state == delivered || state == dropped;
+}
 
 } // namespace dcmflow

@@ -17,8 +17,8 @@ bool is_plain(std::string_view text) {
     if (text.empty() || text.size() > 200 || text.front() == '.')
         return false;
     for (const char c : text)
-        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' || c == '_' ||
-              c == '-'))
+        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+              c == '.' || c == '_' || c == '-'))
             return false;
     return true;
 }
@@ -26,8 +26,8 @@ bool is_plain(std::string_view text) {
 // Names come from our own journal, but a damaged journal must not lead us out of the folder.
 bool is_object_name(std::string_view name) {
     const auto slash = name.find('/');
-    return slash != std::string_view::npos && is_plain(name.substr(0, slash)) && is_plain(name.substr(slash + 1)) &&
-           name.ends_with(".dcm");
+    return slash != std::string_view::npos && is_plain(name.substr(0, slash)) &&
+           is_plain(name.substr(slash + 1)) && name.ends_with(".dcm");
 }
 
 std::array<std::uint8_t, 10> random_bytes() {
@@ -97,8 +97,8 @@ class FileBlobs::Writer final : public BlobWriter {
         unmap();
         if (offset > size_ || bytes.size() > size_ - offset)
             return fail(ErrorCode::invalid_argument,
-                        fmt::format("{}: patch of {} bytes at {} reaches past its {} bytes", path_.native(),
-                                    bytes.size(), offset, size_));
+                        fmt::format("{}: patch of {} bytes at {} reaches past its {} bytes",
+                                    path_.native(), bytes.size(), offset, size_));
         while (error_ == 0 && fd_ >= 0 && !bytes.empty()) {
             const auto put = files_.pwrite(fd_, bytes, offset);
             if (put <= 0) {
@@ -220,8 +220,9 @@ FileBlobs::FileBlobs(fs::path folder, std::shared_ptr<Files> files, const FileBl
 
 FileBlobs::~FileBlobs() = default;
 
-Result<std::unique_ptr<FileBlobs>> FileBlobs::open_folder(const fs::path& folder, std::shared_ptr<Files> files,
-                                                   const FileBlobsOptions& options) {
+Result<std::unique_ptr<FileBlobs>> FileBlobs::open_folder(const fs::path& folder,
+                                                          std::shared_ptr<Files> files,
+                                                          const FileBlobsOptions& options) {
     std::unique_ptr<FileBlobs> store(new FileBlobs(folder, std::move(files), options));
     if (auto status = store->prepare(); !status)
         return tl::unexpected(status.error());
@@ -278,7 +279,9 @@ Status FileBlobs::count_objects() {
     return {};
 }
 
-Result<std::unique_ptr<BlobWriter>> FileBlobs::create() { return create_file({}); }
+Result<std::unique_ptr<BlobWriter>> FileBlobs::create() {
+    return create_file({});
+}
 
 Result<std::unique_ptr<BlobWriter>> FileBlobs::create_derived(std::string_view name) {
     if (!is_plain(name))
@@ -307,7 +310,8 @@ Result<std::unique_ptr<BlobView>> FileBlobs::open(std::string_view name) const {
         return fail_errno(-fd, file.native());
     const auto size = files_->size(fd);
     const std::byte* address = nullptr;
-    const int result = size > 0 ? files_->map(fd, static_cast<std::size_t>(size), &address) : static_cast<int>(size);
+    const int result = size > 0 ? files_->map(fd, static_cast<std::size_t>(size), &address)
+                                : static_cast<int>(size);
     (void)files_->close(fd);
     if (result < 0)
         return fail_errno(-result, "reading " + file.native());
@@ -352,7 +356,8 @@ void FileBlobs::remove_derived(std::string_view prefix) {
     std::vector<std::string> names;
     {
         const std::lock_guard lock(derived_mutex_);
-        for (auto at = derived_.lower_bound(prefix); at != derived_.end() && at->first.starts_with(prefix); ++at)
+        for (auto at = derived_.lower_bound(prefix);
+             at != derived_.end() && at->first.starts_with(prefix); ++at)
             names.push_back(at->first);
     }
     for (const auto& name : names)
@@ -424,7 +429,8 @@ std::string FileBlobs::make_name() {
     using namespace std::chrono;
     constexpr std::string_view digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; // Crockford's base 32
     const auto random = random_bytes();
-    auto time = static_cast<std::uint64_t>(duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
+    auto time = static_cast<std::uint64_t>(
+        duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
     std::string name(26, '0');
     for (std::size_t i = 10; i-- > 0; time >>= 5)
         name[i] = digits[time & 31];
@@ -454,8 +460,9 @@ Result<std::shared_ptr<FileBlobs::Bucket>> FileBlobs::new_bucket() {
     const auto now = std::time(nullptr);
     std::tm utc{};
     (void)::gmtime_r(&now, &utc);
-    const auto name = fmt::format("{:04}{:02}{:02}T{:02}{:02}-{}", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                                  utc.tm_hour, utc.tm_min, make_name().substr(20));
+    const auto name =
+        fmt::format("{:04}{:02}{:02}T{:02}{:02}-{}", utc.tm_year + 1900, utc.tm_mon + 1,
+                    utc.tm_mday, utc.tm_hour, utc.tm_min, make_name().substr(20));
     const auto parent = folder_ / "objects";
     if (const int result = files_->make_folder(parent / name); result < 0)
         return fail_errno(-result, (parent / name).native());

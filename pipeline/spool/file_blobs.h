@@ -1,15 +1,17 @@
 // FileBlobs: the BlobStore of plain files.
 //
-//   objects/<bucket>/<name>.dcm   durable; a bucket is a folder per stretch of time, so that objects that
+//   objects/<bucket>/<name>.dcm   durable; a bucket is a folder per stretch of time, so that
+//   objects that
 //                                 arrive together share one folder sync
 //   derived/<name>                the cache; wiped at open
 //   tmp/                          unfinished files; wiped at open
 //   quarantine/<name>.dcm, .txt   what could not be adopted, and why
 //
-// Object names are "<bucket>/<name>.dcm", derived names have no slash. Any thread. Outlives its writers.
-// A file appears under objects/ only after its data was synced; commit() returns only after the folder was.
-// A failed sync is never repeated (Linux forgets the failed pages and the second call would succeed): the
-// file is removed and the error reported; a folder whose sync failed takes no more files.
+// Object names are "<bucket>/<name>.dcm", derived names have no slash. Any thread. Outlives its
+// writers. A file appears under objects/ only after its data was synced; commit() returns only
+// after the folder was. A failed sync is never repeated (Linux forgets the failed pages and the
+// second call would succeed): the file is removed and the error reported; a folder whose sync
+// failed takes no more files.
 #pragma once
 
 #include "pipeline/spool/blob_store.h"
@@ -28,20 +30,21 @@
 namespace dcmflow {
 
 struct FileBlobsOptions {
-    std::size_t bucket_files = 4096;        // then a new bucket begins
+    std::size_t bucket_files = 4096; // then a new bucket begins
     std::chrono::minutes bucket_age{60};
     std::uint64_t writeback_step = 1 << 20; // write-back begins every so many bytes
 };
 
 class FileBlobs final : public BlobStore {
   public:
-    [[nodiscard]] static Result<std::unique_ptr<FileBlobs>> open_folder(const std::filesystem::path& folder,
-                                                                        std::shared_ptr<Files> files = real_files(),
-                                                                        const FileBlobsOptions& options = {});
+    [[nodiscard]] static Result<std::unique_ptr<FileBlobs>>
+    open_folder(const std::filesystem::path& folder, std::shared_ptr<Files> files = real_files(),
+                const FileBlobsOptions& options = {});
     ~FileBlobs() override;
 
     [[nodiscard]] Result<std::unique_ptr<BlobWriter>> create() override;
-    [[nodiscard]] Result<std::unique_ptr<BlobWriter>> create_derived(std::string_view name) override;
+    [[nodiscard]] Result<std::unique_ptr<BlobWriter>>
+    create_derived(std::string_view name) override;
     [[nodiscard]] Result<std::unique_ptr<BlobView>> open(std::string_view name) const override;
     [[nodiscard]] bool exists(std::string_view name) const override;
     [[nodiscard]] std::filesystem::path path(std::string_view name) const override;
@@ -58,7 +61,8 @@ class FileBlobs final : public BlobStore {
     class Bucket;
     class Writer;
 
-    FileBlobs(std::filesystem::path folder, std::shared_ptr<Files> files, const FileBlobsOptions& options);
+    FileBlobs(std::filesystem::path folder, std::shared_ptr<Files> files,
+              const FileBlobsOptions& options);
     [[nodiscard]] Status prepare();
     [[nodiscard]] Status wipe(const std::filesystem::path& folder);
     [[nodiscard]] Status count_objects();
@@ -75,9 +79,10 @@ class FileBlobs final : public BlobStore {
 
     std::mutex bucket_mutex_; // guards the two below
     std::shared_ptr<Bucket> current_;
-    std::map<std::string, std::weak_ptr<Bucket>> live_; // commits may still be on their way into them
+    std::map<std::string, std::weak_ptr<Bucket>>
+        live_; // commits may still be on their way into them
 
-    mutable std::mutex derived_mutex_; // guards the one below
+    mutable std::mutex derived_mutex_;                          // guards the one below
     std::map<std::string, std::uint64_t, std::less<>> derived_; // name → bytes
 };
 

@@ -13,7 +13,7 @@
 namespace dcmflow {
 namespace {
 
-constexpr mode_t file_mode = 0640;   // patients' data: nobody's business outside the group
+constexpr mode_t file_mode = 0640; // patients' data: nobody's business outside the group
 constexpr mode_t folder_mode = 0750;
 constexpr std::size_t prefault_most = 64ULL << 20;
 #ifndef MADV_POPULATE_READ
@@ -33,7 +33,8 @@ template <class Call> auto again(Call call) {
 class RealFiles final : public Files {
   public:
     int create(const Path& path) override {
-        return again([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, file_mode); });
+        return again(
+            [&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, file_mode); });
     }
     int open_read(const Path& path) override {
         return again([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); });
@@ -42,7 +43,8 @@ class RealFiles final : public Files {
         return again([&] { return ::write(fd, bytes.data(), bytes.size()); });
     }
     std::int64_t pwrite(int fd, std::span<const std::byte> bytes, std::uint64_t offset) override {
-        return again([&] { return ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+        return again(
+            [&] { return ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
     }
     void begin_writeback(int fd, std::uint64_t offset, std::uint64_t length) override {
         (void)::sync_file_range(fd, static_cast<off64_t>(offset), static_cast<off64_t>(length),
@@ -64,8 +66,8 @@ class RealFiles final : public Files {
         void* const at = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, fd, 0);
         if (at == MAP_FAILED)
             return -errno;
-        if (length <= prefault_most && ::madvise(at, length, MADV_POPULATE_READ) != 0 && errno != EINVAL &&
-            errno != ENOMEM && errno != EINTR) {
+        if (length <= prefault_most && ::madvise(at, length, MADV_POPULATE_READ) != 0 &&
+            errno != EINVAL && errno != ENOMEM && errno != EINTR) {
             (void)::munmap(at, length);
             return -EIO; // EFAULT or EHWPOISON: touching the pages would have been a SIGBUS
         }
@@ -77,10 +79,12 @@ class RealFiles final : public Files {
     }
     int rename(const Path& from, const Path& to, bool replace) override {
         const auto call = [&](unsigned flags) {
-            return again([&] { return ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags); });
+            return again(
+                [&] { return ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags); });
         };
         const int result = call(replace ? 0 : RENAME_NOREPLACE);
-        return result == -EINVAL && !replace ? call(0) : result; // network file systems may not know the flag
+        return result == -EINVAL && !replace ? call(0)
+                                             : result; // network file systems may not know the flag
     }
     int unlink(const Path& path) override {
         return again([&] { return ::unlink(path.c_str()); });
@@ -92,7 +96,8 @@ class RealFiles final : public Files {
         return again([&] { return ::rmdir(path.c_str()); });
     }
     int fsync_folder(const Path& path) override {
-        const int fd = again([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+        const int fd =
+            again([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
         if (fd < 0)
             return fd;
         const int result = ::fsync(fd) == 0 ? 0 : -errno;
@@ -125,13 +130,16 @@ class RealFiles final : public Files {
             return -errno;
         space.bytes_free = std::uint64_t{info.f_bavail} * info.f_frsize;
         space.bytes_total = std::uint64_t{info.f_blocks} * info.f_frsize;
-        space.inodes_free = info.f_files == 0 ? UINT64_MAX : info.f_favail; // btrfs has no such limit
+        space.inodes_free =
+            info.f_files == 0 ? UINT64_MAX : info.f_favail; // btrfs has no such limit
         return 0;
     }
 };
 
 } // namespace
 
-std::shared_ptr<Files> real_files() { return std::make_shared<RealFiles>(); }
+std::shared_ptr<Files> real_files() {
+    return std::make_shared<RealFiles>();
+}
 
 } // namespace dcmflow

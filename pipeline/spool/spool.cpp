@@ -23,8 +23,9 @@ using Steady = std::chrono::steady_clock;
 
 constexpr auto usage_age = std::chrono::milliseconds(100);
 constexpr auto evict_pause = std::chrono::seconds(1);
-constexpr std::uint64_t journal_share = 50;           // one part in so many of the file system …
-constexpr std::uint64_t journal_share_most = 1 << 30; // … but no more than that, stays free for the journal
+constexpr std::uint64_t journal_share = 50; // one part in so many of the file system …
+constexpr std::uint64_t journal_share_most =
+    1 << 30; // … but no more than that, stays free for the journal
 constexpr std::uint64_t inodes_kept = 1000;
 constexpr std::size_t page = 2000;
 
@@ -90,7 +91,8 @@ Result<std::unique_ptr<Spool>> Spool::open(const SpoolOptions& options, SpoolPar
     return spool;
 }
 
-// --- start -------------------------------------------------------------------------------------------------
+// --- start
+// -------------------------------------------------------------------------------------------------
 
 Result<StartReport> Spool::start(const Adopt& adopt) {
     StartReport report;
@@ -108,7 +110,8 @@ Result<StartReport> Spool::start(const Adopt& adopt) {
     if (!names)
         return tl::unexpected(names.error());
     Orphans orphans;
-    orphans.blobs.insert(std::make_move_iterator(names->begin()), std::make_move_iterator(names->end()));
+    orphans.blobs.insert(std::make_move_iterator(names->begin()),
+                         std::make_move_iterator(names->end()));
     if (auto status = match_rows(orphans, report); !status)
         return tl::unexpected(status.error());
     if (auto status = adopt_all(orphans, adopt, report); !status)
@@ -132,9 +135,10 @@ Status Spool::match_rows(Orphans& orphans, StartReport& report) {
             // Delivered long ago, and evicted when the power went: nothing is lost.
             if (journal_->forget(row.id))
                 continue;
-            const auto text = fmt::format("the stored file {} is gone; the object is lost here: send it again from {}",
-                                          blobs_->path(row.instance.blob).native(),
-                                          row.origin.calling_aet.empty() ? "its source" : row.origin.calling_aet);
+            const auto text = fmt::format(
+                "the stored file {} is gone; the object is lost here: send it again from {}",
+                blobs_->path(row.instance.blob).native(),
+                row.origin.calling_aet.empty() ? "its source" : row.origin.calling_aet);
             if (auto status = journal_->condemn(row.id, text); !status)
                 return status;
             ++report.lost;
@@ -175,7 +179,8 @@ Status Spool::adopt_all(const Orphans& orphans, const Adopt& adopt, StartReport&
     return {};
 }
 
-// --- in and out --------------------------------------------------------------------------------------------
+// --- in and out
+// --------------------------------------------------------------------------------------------
 
 Result<Accepted> Spool::accept(AcceptRequest request) {
     const auto blob = request.instance.blob;
@@ -194,14 +199,16 @@ Result<Accepted> Spool::settle_duplicate(AcceptRequest request, Accepted duplica
         return tl::unexpected(fresh.error());
     const auto fresh_bytes = data_set_of((*fresh)->bytes());
     if (!fresh_bytes)
-        return fail(ErrorCode::malformed, fmt::format("{}: no file meta information; expected a Part 10 file",
-                                                      blobs_->path(request.instance.blob).native()));
+        return fail(ErrorCode::malformed,
+                    fmt::format("{}: no file meta information; expected a Part 10 file",
+                                blobs_->path(request.instance.blob).native()));
     const auto old = blobs_->open(duplicate.blob);
     if (!old && old.error().code != ErrorCode::not_found)
         return tl::unexpected(old.error());
     const auto old_bytes = old ? data_set_of((*old)->bytes()) : std::nullopt;
     if (old_bytes && same_bytes(*old_bytes, *fresh_bytes)) {
-        (void)blobs_->remove(request.instance.blob); // if that fails, the next start finds it a duplicate again
+        (void)blobs_->remove(
+            request.instance.blob); // if that fails, the next start finds it a duplicate again
         return duplicate;
     }
     if (old_bytes && digest_of(*old_bytes) == request.instance.digest) {
@@ -219,18 +226,22 @@ Result<std::unique_ptr<BlobView>> Spool::open_verified(const InstanceRow& row) {
     const auto path = blobs_->path(row.instance.blob).native();
     if (!view)
         return view.error().code == ErrorCode::not_found
-                   ? condemned(row.id, ErrorCode::not_found, fmt::format("the stored file {} is gone", path))
+                   ? condemned(row.id, ErrorCode::not_found,
+                               fmt::format("the stored file {} is gone", path))
                    : tl::unexpected(view.error());
     if (row.verified)
         return view;
     const auto bytes = data_set_of((*view)->bytes());
     if (!bytes)
-        return condemned(row.id, ErrorCode::malformed,
-                         fmt::format("the stored file {} is damaged: its file meta information cannot be read", path));
+        return condemned(
+            row.id, ErrorCode::malformed,
+            fmt::format("the stored file {} is damaged: its file meta information cannot be read",
+                        path));
     if (const auto digest = digest_of(*bytes); digest != row.instance.digest)
-        return condemned(row.id, ErrorCode::malformed,
-                         fmt::format("the stored file {} is damaged: its data set has digest {}, expected {}", path,
-                                     digest.hex(), row.instance.digest.hex()));
+        return condemned(
+            row.id, ErrorCode::malformed,
+            fmt::format("the stored file {} is damaged: its data set has digest {}, expected {}",
+                        path, digest.hex(), row.instance.digest.hex()));
     journal_->mark_verified(row.id);
     return view;
 }
@@ -248,12 +259,13 @@ std::string Spool::derived_name(InstanceId instance, std::string_view syntax_uid
     return name;
 }
 
-// --- space -------------------------------------------------------------------------------------------------
+// --- space
+// -------------------------------------------------------------------------------------------------
 
 Status Spool::admit(std::uint64_t bytes) {
     if (!journal_->healthy())
-        return fail(ErrorCode::no_space,
-                    fmt::format("the journal in {} stopped after an I/O error", options_.folder.native()));
+        return fail(ErrorCode::no_space, fmt::format("the journal in {} stopped after an I/O error",
+                                                     options_.folder.native()));
     auto status = fits(bytes);
     if (status)
         return status;
@@ -264,7 +276,8 @@ Status Spool::admit(std::uint64_t bytes) {
             return status;
         state_->evicted_at = now;
     }
-    const auto evicted = evict_while(std::numeric_limits<std::int64_t>::max(), [&] { return !fits(bytes); });
+    const auto evicted =
+        evict_while(std::numeric_limits<std::int64_t>::max(), [&] { return !fits(bytes); });
     return evicted && *evicted > 0 ? fits(bytes) : status;
 }
 
@@ -279,21 +292,27 @@ Status Spool::fits(std::uint64_t bytes) {
         }
         usage = *state_->usage;
     }
-    const auto over = [&](std::uint64_t used, std::uint64_t most) { return used > most || bytes > most - used; };
+    const auto over = [&](std::uint64_t used, std::uint64_t most) {
+        return used > most || bytes > most - used;
+    };
     if (options_.quota > 0 && over(usage.bytes, options_.quota))
-        return fail(ErrorCode::no_space, fmt::format("{}: {} bytes are stored and {} more were to come, over the quota "
-                                                     "of {} (node.disk.quota)",
-                                                     options_.folder.native(), usage.bytes, bytes, options_.quota));
+        return fail(ErrorCode::no_space,
+                    fmt::format("{}: {} bytes are stored and {} more were to come, over the quota "
+                                "of {} (node.disk.quota)",
+                                options_.folder.native(), usage.bytes, bytes, options_.quota));
     const auto for_journal = std::min(usage.disk_total / journal_share, journal_share_most);
     const auto keep = std::max(options_.keep_free, for_journal);
     if (over(keep, usage.disk_free))
-        return fail(ErrorCode::no_space,
-                    fmt::format("{}: {} bytes are free on its disk and {} more were to come, but {} must stay free "
-                                "(node.disk.keep_free)",
-                                options_.folder.native(), usage.disk_free, bytes, keep));
+        return fail(
+            ErrorCode::no_space,
+            fmt::format(
+                "{}: {} bytes are free on its disk and {} more were to come, but {} must stay free "
+                "(node.disk.keep_free)",
+                options_.folder.native(), usage.disk_free, bytes, keep));
     if (usage.inodes_free < inodes_kept)
-        return fail(ErrorCode::no_space, fmt::format("{}: only {} files more can be made on its disk (inodes)",
-                                                     options_.folder.native(), usage.inodes_free));
+        return fail(ErrorCode::no_space,
+                    fmt::format("{}: only {} files more can be made on its disk (inodes)",
+                                options_.folder.native(), usage.inodes_free));
     return {};
 }
 
@@ -312,9 +331,11 @@ Result<std::uint64_t> Spool::evict_while(std::int64_t before, const std::functio
         for (const auto& row : *rows) {
             if (!wanted())
                 return evicted;
-            // The row first: an object that came back to life meanwhile is not forgotten, so its file stays.
+            // The row first: an object that came back to life meanwhile is not forgotten, so its
+            // file stays.
             if (auto status = journal_->forget(row.id); !status) {
-                if (status.error().code == ErrorCode::conflict || status.error().code == ErrorCode::not_found)
+                if (status.error().code == ErrorCode::conflict ||
+                    status.error().code == ErrorCode::not_found)
                     continue;
                 return tl::unexpected(status.error());
             }

@@ -16,7 +16,8 @@ std::string owner_of(int fd) {
     std::array<char, 32> text{};
     const auto got = ::pread(fd, text.data(), text.size(), 0);
     std::string digits;
-    for (const char c : std::string_view(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0)) {
+    for (const char c :
+         std::string_view(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0)) {
         if (c < '0' || c > '9')
             break;
         digits += c;
@@ -37,8 +38,9 @@ Result<std::unique_ptr<SpoolLock>> SpoolLock::take(const std::filesystem::path& 
         result = ::flock(fd, LOCK_EX | LOCK_NB);
     while (result != 0 && errno == EINTR);
     if (result != 0 && errno == EWOULDBLOCK)
-        return fail(ErrorCode::conflict, fmt::format("data folder {} is in use by the process with pid {}",
-                                                     folder.native(), owner_of(fd)));
+        return fail(ErrorCode::conflict,
+                    fmt::format("data folder {} is in use by the process with pid {}",
+                                folder.native(), owner_of(fd)));
     if (result != 0)
         return fail_errno(errno, "locking " + file.native());
     const auto pid = fmt::format("{}\n", ::getpid());
@@ -48,6 +50,8 @@ Result<std::unique_ptr<SpoolLock>> SpoolLock::take(const std::filesystem::path& 
     return lock;
 }
 
-SpoolLock::~SpoolLock() { (void)::close(fd_); }
+SpoolLock::~SpoolLock() {
+    (void)::close(fd_);
+}
 
 } // namespace dcmflow

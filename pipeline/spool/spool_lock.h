@@ -1,7 +1,7 @@
 // SpoolLock: the right to a data folder, held by one process at a time.
 //
-// Owned by the Spool. flock on <folder>/lock, so it goes with the process however that dies; the file holds
-// the owner's pid for people. A child that is forked and not exec'd shares it.
+// Owned by the Spool. flock on <folder>/lock, so it goes with the process however that dies; the
+// file holds the owner's pid for people. A child that is forked and not exec'd shares it.
 #pragma once
 
 #include "pipeline/result.h"
@@ -13,8 +13,10 @@ namespace dcmflow {
 
 class SpoolLock {
   public:
-    // conflict if another process (or another Spool of this one) has it; names the folder and the pid.
-    [[nodiscard]] static Result<std::unique_ptr<SpoolLock>> take(const std::filesystem::path& folder);
+    // conflict if another process (or another Spool of this one) has it; names the folder and the
+    // pid.
+    [[nodiscard]] static Result<std::unique_ptr<SpoolLock>>
+    take(const std::filesystem::path& folder);
     SpoolLock(const SpoolLock&) = delete;
     SpoolLock& operator=(const SpoolLock&) = delete;
     ~SpoolLock();

@@ -19,15 +19,16 @@ SqliteQuery& SqliteQuery::bind(std::int64_t value) {
 
 SqliteQuery& SqliteQuery::bind(std::string_view value) {
     if (statement_ != nullptr) // a null pointer would bind NULL
-        database_.note_fault(sqlite3_bind_text64(statement_, ++bound_, value.empty() ? "" : value.data(),
-                                                 value.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+        database_.note_fault(sqlite3_bind_text64(statement_, ++bound_,
+                                                 value.empty() ? "" : value.data(), value.size(),
+                                                 SQLITE_TRANSIENT, SQLITE_UTF8));
     return *this;
 }
 
 SqliteQuery& SqliteQuery::bind(std::span<const std::uint8_t> value) {
     if (statement_ != nullptr)
-        database_.note_fault(
-            sqlite3_bind_blob64(statement_, ++bound_, value.data(), value.size(), SQLITE_TRANSIENT));
+        database_.note_fault(sqlite3_bind_blob64(statement_, ++bound_, value.data(), value.size(),
+                                                 SQLITE_TRANSIENT));
     return *this;
 }
 
@@ -48,7 +49,9 @@ std::int64_t SqliteQuery::run() {
     return database_.fault() ? 0 : sqlite3_changes64(sqlite3_db_handle(statement_));
 }
 
-std::int64_t SqliteQuery::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+std::int64_t SqliteQuery::integer(int column) const {
+    return sqlite3_column_int64(statement_, column);
+}
 
 std::string SqliteQuery::text(int column) const {
     const auto* const at = sqlite3_column_text(statement_, column);
@@ -57,7 +60,8 @@ std::string SqliteQuery::text(int column) const {
 }
 
 std::span<const std::uint8_t> SqliteQuery::blob(int column) const {
-    const auto* const at = static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_, column));
+    const auto* const at =
+        static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_, column));
     const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
     return at == nullptr ? std::span<const std::uint8_t>{} : std::span(at, size);
 }
@@ -65,9 +69,11 @@ std::span<const std::uint8_t> SqliteQuery::blob(int column) const {
 std::unique_ptr<SqliteDatabase> SqliteDatabase::open(const std::filesystem::path& file, Mode mode,
                                                      const std::string& vfs, SqliteFault& fault) {
     const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-                      (mode == Mode::read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+                      (mode == Mode::read_only ? SQLITE_OPEN_READONLY
+                                               : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     sqlite3* handle = nullptr;
-    const int code = sqlite3_open_v2(file.c_str(), &handle, flags, vfs.empty() ? nullptr : vfs.c_str());
+    const int code =
+        sqlite3_open_v2(file.c_str(), &handle, flags, vfs.empty() ? nullptr : vfs.c_str());
     std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(handle));
     if (code != SQLITE_OK) {
         database->note_fault(code);
@@ -99,8 +105,8 @@ sqlite3_stmt* SqliteDatabase::prepare(std::string_view sql) {
     if (const auto at = statements_.find(sql); at != statements_.end())
         return at->second;
     sqlite3_stmt* statement = nullptr;
-    const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
-                                        &statement, nullptr);
+    const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
+                                        SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
     note_fault(code);
     if (code != SQLITE_OK)
         return nullptr;
@@ -113,7 +119,9 @@ void SqliteDatabase::execute(const char* sql) {
         note_fault(sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr));
 }
 
-std::int64_t SqliteDatabase::last_id() const { return sqlite3_last_insert_rowid(handle_); }
+std::int64_t SqliteDatabase::last_id() const {
+    return sqlite3_last_insert_rowid(handle_);
+}
 
 void SqliteDatabase::note_fault(int code) {
     if (code == SQLITE_OK || fault_)
@@ -130,7 +138,8 @@ void SqliteDatabase::note_fault(int code) {
 void SqliteDatabase::checkpoint() {
     int pages = 0;
     int copied = 0;
-    note_fault(sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied));
+    note_fault(
+        sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied));
     if (fault_)
         return;
     log_pages_ = pages;

@@ -1,8 +1,9 @@
 // SqliteDatabase: one SQLite connection with its prepared statements, RAII round the C API.
 //
-// One thread at a time (the owner locks). Faults are sticky: after the first one every query of this
-// connection does nothing and gives no rows until clear_fault(); whoever runs a unit of work looks at fault()
-// once, at its end, and throws the unit's result away if there was one. No exceptions.
+// One thread at a time (the owner locks). Faults are sticky: after the first one every query of
+// this connection does nothing and gives no rows until clear_fault(); whoever runs a unit of work
+// looks at fault() once, at its end, and throws the unit's result away if there was one. No
+// exceptions.
 #pragma once
 
 #include <cstddef>
@@ -46,8 +47,8 @@ class SqliteQuery {
     SqliteQuery& bind(std::string_view value);
     SqliteQuery& bind(std::span<const std::uint8_t> value);
 
-    [[nodiscard]] bool step();  // true: there is a row
-    std::int64_t run();         // to the end; how many rows were changed
+    [[nodiscard]] bool step(); // true: there is a row
+    std::int64_t run();        // to the end; how many rows were changed
     [[nodiscard]] std::int64_t integer(int column) const;
     [[nodiscard]] std::string text(int column) const;
     [[nodiscard]] std::span<const std::uint8_t> blob(int column) const; // valid until the next step
@@ -62,15 +63,17 @@ class SqliteDatabase {
   public:
     enum class Mode { read_write_create, read_only };
 
-    // `vfs` empty: the default one; tests name their own. nullptr with the fault if it cannot be opened.
-    [[nodiscard]] static std::unique_ptr<SqliteDatabase> open(const std::filesystem::path& file, Mode mode,
-                                                              const std::string& vfs, SqliteFault& fault);
+    // `vfs` empty: the default one; tests name their own. nullptr with the fault if it cannot be
+    // opened.
+    [[nodiscard]] static std::unique_ptr<SqliteDatabase>
+    open(const std::filesystem::path& file, Mode mode, const std::string& vfs, SqliteFault& fault);
     SqliteDatabase(const SqliteDatabase&) = delete;
     SqliteDatabase& operator=(const SqliteDatabase&) = delete;
     ~SqliteDatabase();
 
     // Prepared once per text and kept; a text may not be in use twice at a time.
-    template <class... Values> [[nodiscard]] SqliteQuery query(std::string_view sql, const Values&... values) {
+    template <class... Values>
+    [[nodiscard]] SqliteQuery query(std::string_view sql, const Values&... values) {
         return SqliteQuery(*this, prepare(sql), values...);
     }
     template <class... Values> std::int64_t run(std::string_view sql, const Values&... values) {
@@ -80,7 +83,8 @@ class SqliteDatabase {
     [[nodiscard]] std::int64_t last_id() const;
     // The first column of the first row; nullopt if there is none.
     template <class... Values>
-    [[nodiscard]] std::optional<std::int64_t> number(std::string_view sql, const Values&... values) {
+    [[nodiscard]] std::optional<std::int64_t> number(std::string_view sql,
+                                                     const Values&... values) {
         SqliteQuery query(*this, prepare(sql), values...);
         return query.step() ? std::optional(query.integer(0)) : std::nullopt;
     }
@@ -90,7 +94,9 @@ class SqliteDatabase {
     void note_fault(int code); // keeps the first one
 
     // Pages in the write-ahead log that no checkpoint has copied yet.
-    [[nodiscard]] int log_pages() const { return log_pages_ < copied_ ? log_pages_ : log_pages_ - copied_; }
+    [[nodiscard]] int log_pages() const {
+        return log_pages_ < copied_ ? log_pages_ : log_pages_ - copied_;
+    }
     // Copies what it can from the log into the database, in the way of nobody.
     void checkpoint();
 

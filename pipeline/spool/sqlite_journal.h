@@ -1,7 +1,8 @@
-// SqliteJournal: the Journal in one SQLite file (write-ahead log, group commit by one writer thread).
+// SqliteJournal: the Journal in one SQLite file (write-ahead log, group commit by one writer
+// thread).
 //
-// Writing verbs go to the writer's thread (sqlite_writer.h); looking ones use connections of their own, so
-// that they never wait for it. Any thread. Its tables: sqlite_schema.cpp and docs/spool.md.
+// Writing verbs go to the writer's thread (sqlite_writer.h); looking ones use connections of their
+// own, so that they never wait for it. Any thread. Its tables: sqlite_schema.cpp and docs/spool.md.
 #pragma once
 
 #include "pipeline/spool/journal.h"
@@ -17,13 +18,14 @@ namespace dcmflow {
 
 struct SqliteJournalOptions {
     std::filesystem::path file;
-    std::string vfs = {};            // SQLite's file layer; empty: the default one
-    SqliteWriter::Clock clock = {};  // Unix ms; empty: the system's
+    std::string vfs = {};           // SQLite's file layer; empty: the default one
+    SqliteWriter::Clock clock = {}; // Unix ms; empty: the system's
 };
 
 class SqliteJournal final : public Journal {
   public:
-    [[nodiscard]] static Result<std::unique_ptr<SqliteJournal>> open(const SqliteJournalOptions& options);
+    [[nodiscard]] static Result<std::unique_ptr<SqliteJournal>>
+    open(const SqliteJournalOptions& options);
     ~SqliteJournal() override;
 
     void on_work(WorkListener listener) override;
@@ -32,24 +34,28 @@ class SqliteJournal final : public Journal {
     [[nodiscard]] Result<std::vector<RoutingLease>> lease_routing(std::size_t most) override;
     void plan(InstanceId instance, std::vector<PlannedSyntax> planned) override;
     void return_routing(InstanceId instance) override;
-    [[nodiscard]] Result<std::vector<SendingLease>> lease_sending(const std::string& destination, std::size_t most,
-                                                                  std::int64_t now) override;
+    [[nodiscard]] Result<std::vector<SendingLease>>
+    lease_sending(const std::string& destination, std::size_t most, std::int64_t now) override;
     void settle(Settlement settlement) override;
-    [[nodiscard]] Result<std::optional<std::int64_t>> next_due(const std::string& destination) const override;
+    [[nodiscard]] Result<std::optional<std::int64_t>>
+    next_due(const std::string& destination) const override;
     [[nodiscard]] Result<std::vector<DestinationSummary>> summary() const override;
     [[nodiscard]] Result<std::vector<QueueEntry>> query(const QueueFilter& filter) const override;
     [[nodiscard]] Result<std::uint64_t> act(QueueAction action, const QueueFilter& filter,
                                             const std::string& target) override;
-    [[nodiscard]] Status decide_unmatched(DeliveryId delivery, const rules::Decision& decision) override;
+    [[nodiscard]] Status decide_unmatched(DeliveryId delivery,
+                                          const rules::Decision& decision) override;
     [[nodiscard]] Status set_paused(const std::string& destination, bool paused) override;
     [[nodiscard]] Result<std::vector<std::string>> paused() const override;
     void learn(const std::string& destination, std::vector<Acceptance> seen) override;
     [[nodiscard]] Result<std::map<std::string, std::vector<Acceptance>>> learned() const override;
-    [[nodiscard]] Result<std::vector<InstanceRow>> finished(std::int64_t before, std::size_t most) const override;
+    [[nodiscard]] Result<std::vector<InstanceRow>> finished(std::int64_t before,
+                                                            std::size_t most) const override;
     [[nodiscard]] Status forget(InstanceId instance) override;
     [[nodiscard]] Result<std::vector<std::string>> forgotten() const override;
     void mark_verified(InstanceId instance) override;
-    [[nodiscard]] Result<std::vector<InstanceRow>> instances(InstanceId after, std::size_t most) const override;
+    [[nodiscard]] Result<std::vector<InstanceRow>> instances(InstanceId after,
+                                                             std::size_t most) const override;
     [[nodiscard]] Status condemn(InstanceId instance, const std::string& error) override;
     void flush() override;
     [[nodiscard]] bool healthy() const override;
@@ -65,7 +71,8 @@ class SqliteJournal final : public Journal {
                   std::unique_ptr<SqliteDatabase> quick, std::unique_ptr<SqliteDatabase> slow,
                   const SqliteWriter::Clock& clock);
     // Asks a reader in one transaction; its faults become the error.
-    template <class Value, class Look> [[nodiscard]] Result<Value> look(Reader& reader, Look ask) const;
+    template <class Value, class Look>
+    [[nodiscard]] Result<Value> look(Reader& reader, Look ask) const;
     void mark(InstanceRow& row) const;
 
     const std::filesystem::path file_;

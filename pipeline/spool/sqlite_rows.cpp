@@ -32,7 +32,8 @@ InstanceRow read_instance(const SqliteQuery& query, int first) {
     instance.transfer_syntax_uid = query.text(first + 8);
     instance.bytes = static_cast<std::uint64_t>(query.integer(first + 9));
     const auto digest = query.blob(first + 10);
-    std::copy_n(digest.begin(), std::min(digest.size(), instance.digest.bytes.size()), instance.digest.bytes.begin());
+    std::copy_n(digest.begin(), std::min(digest.size(), instance.digest.bytes.size()),
+                instance.digest.bytes.begin());
     instance.blob = query.text(first + 11);
     row.origin.calling_aet = query.text(first + 12);
     row.origin.called_aet = query.text(first + 13);

@@ -10,13 +10,19 @@ namespace dcmflow {
 namespace {
 
 // States and priorities are stored as their numbers, which may never change.
-static_assert(static_cast<int>(DeliveryState::waiting) == 0 && static_cast<int>(DeliveryState::ready) == 1 &&
-              static_cast<int>(DeliveryState::sending) == 2 && static_cast<int>(DeliveryState::retry) == 3 &&
-              static_cast<int>(DeliveryState::held) == 4 && static_cast<int>(DeliveryState::failed) == 5 &&
-              static_cast<int>(DeliveryState::delivered) == 6 && static_cast<int>(DeliveryState::dropped) == 7);
-static_assert(static_cast<int>(rules::Priority::stat) == 0 && static_cast<int>(rules::Priority::bulk) == 2);
+static_assert(static_cast<int>(DeliveryState::waiting) == 0 &&
+              static_cast<int>(DeliveryState::ready) == 1 &&
+              static_cast<int>(DeliveryState::sending) == 2 &&
+              static_cast<int>(DeliveryState::retry) == 3 &&
+              static_cast<int>(DeliveryState::held) == 4 &&
+              static_cast<int>(DeliveryState::failed) == 5 &&
+              static_cast<int>(DeliveryState::delivered) == 6 &&
+              static_cast<int>(DeliveryState::dropped) == 7);
+static_assert(static_cast<int>(rules::Priority::stat) == 0 &&
+              static_cast<int>(rules::Priority::bulk) == 2);
 
-// delivery.mark: 0 nothing; 1 in hand (a crash now counts); 2 held because its object was condemned.
+// delivery.mark: 0 nothing; 1 in hand (a crash now counts); 2 held because its object was
+// condemned.
 constexpr const char* tables = R"sql(
 CREATE TABLE instance (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -97,10 +103,12 @@ Status create_tables(SqliteDatabase& database, const std::filesystem::path& file
     if (database.fault())
         return tl::unexpected(journal_error(*database.fault(), file));
     if (version.value_or(0) > journal_schema_version)
-        return fail(ErrorCode::unsupported,
-                    fmt::format("{}: schema version {}, and this dcmflow knows versions up to {}: it was written "
-                                "by a newer dcmflow; run that one",
-                                file.native(), *version, journal_schema_version));
+        return fail(
+            ErrorCode::unsupported,
+            fmt::format(
+                "{}: schema version {}, and this dcmflow knows versions up to {}: it was written "
+                "by a newer dcmflow; run that one",
+                file.native(), *version, journal_schema_version));
     if (version.value_or(0) == 0 && objects.value_or(0) > 0)
         return fail(ErrorCode::malformed,
                     fmt::format("{}: a SQLite database, but not dcmflow's journal", file.native()));
@@ -134,16 +142,24 @@ Error journal_error(const SqliteFault& fault, const std::filesystem::path& file)
         case SQLITE_IOERR:
         case SQLITE_CANTOPEN:
         case SQLITE_READONLY:
-        case SQLITE_PERM: code = ErrorCode::io; break;
+        case SQLITE_PERM:
+            code = ErrorCode::io;
+            break;
         case SQLITE_BUSY:
-        case SQLITE_LOCKED: code = ErrorCode::conflict; advice = "; another program holds it"; break;
-        case SQLITE_NOMEM: code = ErrorCode::memory; break;
+        case SQLITE_LOCKED:
+            code = ErrorCode::conflict;
+            advice = "; another program holds it";
+            break;
+        case SQLITE_NOMEM:
+            code = ErrorCode::memory;
+            break;
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
             code = ErrorCode::malformed;
             advice = "; see \"The journal is damaged\" in docs/spool.md";
             break;
-        default: break;
+        default:
+            break;
         }
     auto text = fmt::format("journal {}: {} (SQLite {})", file.native(), fault.text, fault.code);
     if (fault.system_errno != 0 && code != ErrorCode::malformed)
@@ -161,10 +177,12 @@ Result<std::unique_ptr<SqliteDatabase>> open_journal_writer(const std::filesyste
     if (auto query = database->query("PRAGMA journal_mode = WAL"); query.step())
         mode = query.text(0);
     if (!database->fault() && mode != "wal")
-        return fail(ErrorCode::unsupported,
-                    fmt::format("journal {}: the file system does not carry a write-ahead log (mode '{}'); put the "
-                                "data folder on a local disk",
-                                file.native(), mode));
+        return fail(
+            ErrorCode::unsupported,
+            fmt::format(
+                "journal {}: the file system does not carry a write-ahead log (mode '{}'); put the "
+                "data folder on a local disk",
+                file.native(), mode));
     database->execute("PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;"
                       "PRAGMA journal_size_limit = 67108864");
     if (database->fault())

@@ -1,4 +1,5 @@
-// The journal's tables, and how its connections are opened. docs/spool.md describes them for people.
+// The journal's tables, and how its connections are opened. docs/spool.md describes them for
+// people.
 //
 // Used by SqliteJournal only.
 #pragma once
@@ -10,13 +11,13 @@ namespace dcmflow {
 
 inline constexpr std::int64_t journal_schema_version = 1;
 
-// The writing connection: creates the file and the tables if they are missing. `unsupported` when the
-// file was written by a newer program, `malformed` when it is not a journal or is damaged.
-[[nodiscard]] Result<std::unique_ptr<SqliteDatabase>> open_journal_writer(const std::filesystem::path& file,
-                                                                          const std::string& vfs);
+// The writing connection: creates the file and the tables if they are missing. `unsupported` when
+// the file was written by a newer program, `malformed` when it is not a journal or is damaged.
+[[nodiscard]] Result<std::unique_ptr<SqliteDatabase>>
+open_journal_writer(const std::filesystem::path& file, const std::string& vfs);
 // A looking connection; after the writer's was opened.
-[[nodiscard]] Result<std::unique_ptr<SqliteDatabase>> open_journal_reader(const std::filesystem::path& file,
-                                                                          const std::string& vfs);
+[[nodiscard]] Result<std::unique_ptr<SqliteDatabase>>
+open_journal_reader(const std::filesystem::path& file, const std::string& vfs);
 // A fault as an Error that names the file.
 [[nodiscard]] Error journal_error(const SqliteFault& fault, const std::filesystem::path& file);
 // ENOSPC, EDQUOT or SQLITE_FULL: goes away when there is space again.

@@ -10,14 +10,16 @@
 namespace dcmflow {
 namespace {
 
-constexpr std::size_t batch_most = 512;           // keeps the wait of the last caller in it short
-constexpr int checkpoint_pages = 2000;            // 8 MiB of log
-constexpr std::chrono::milliseconds stall{200};   // between two tries while the disk is full
+constexpr std::size_t batch_most = 512;         // keeps the wait of the last caller in it short
+constexpr int checkpoint_pages = 2000;          // 8 MiB of log
+constexpr std::chrono::milliseconds stall{200}; // between two tries while the disk is full
 
 } // namespace
 
-SqliteWriter::SqliteWriter(std::unique_ptr<SqliteDatabase> database, std::filesystem::path file, Clock clock)
-    : database_(std::move(database)), file_(std::move(file)), clock_(std::move(clock)), thread_([this] { run(); }) {}
+SqliteWriter::SqliteWriter(std::unique_ptr<SqliteDatabase> database, std::filesystem::path file,
+                           Clock clock)
+    : database_(std::move(database)), file_(std::move(file)), clock_(std::move(clock)),
+      thread_([this] { run(); }) {}
 
 SqliteWriter::~SqliteWriter() {
     {
@@ -84,21 +86,26 @@ void SqliteWriter::run() {
             continue;
         if (stopping_)
             return; // the disk is full to the end; the next start takes these rows up again
-        stalled_ = std::none_of(pending_.begin(), pending_.end(), [](const auto& task) { return !task->posted; });
+        stalled_ = std::none_of(pending_.begin(), pending_.end(),
+                                [](const auto& task) { return !task->posted; });
         pending_.insert(pending_.begin(), batch.begin(), batch.end());
     }
 }
 
 void SqliteWriter::process(Batch& batch) {
-    Error error{ErrorCode::io, "journal " + file_.native() +
-                                   ": stopped after an I/O error; the data folder's disk must be checked and "
-                                   "dcmflow restarted"};
+    Error error{ErrorCode::io,
+                "journal " + file_.native() +
+                    ": stopped after an I/O error; the data folder's disk must be checked and "
+                    "dcmflow restarted"};
     const auto verdict = healthy_ ? attempt(batch, error) : Verdict::broken;
     switch (verdict) {
-    case Verdict::committed: batch.clear(); break;
+    case Verdict::committed:
+        batch.clear();
+        break;
     case Verdict::postponed: {
         Batch waiting;
-        std::copy_if(batch.begin(), batch.end(), std::back_inserter(waiting), [](const auto& t) { return t->posted; });
+        std::copy_if(batch.begin(), batch.end(), std::back_inserter(waiting),
+                     [](const auto& t) { return t->posted; });
         finish(batch, &error);
         batch = std::move(waiting);
         break;
@@ -131,7 +138,8 @@ void SqliteWriter::process(Batch& batch) {
 SqliteWriter::Verdict SqliteWriter::attempt(const Batch& batch, Error& error) {
     auto& database = *database_;
     database.clear_fault();
-    set_sync(std::any_of(batch.begin(), batch.end(), [](const auto& task) { return task->durable; }));
+    set_sync(
+        std::any_of(batch.begin(), batch.end(), [](const auto& task) { return task->durable; }));
     WriteSession session{.database = database, .now = clock_()};
     database.run("BEGIN IMMEDIATE");
     bool thrown = false;
@@ -150,7 +158,8 @@ SqliteWriter::Verdict SqliteWriter::attempt(const Batch& batch, Error& error) {
     }
     auto verdict = Verdict::rejected;
     if (thrown) {
-        error = {ErrorCode::internal, "journal " + file_.native() + ": out of memory, or a bug: the work threw"};
+        error = {ErrorCode::internal,
+                 "journal " + file_.native() + ": out of memory, or a bug: the work threw"};
     } else {
         verdict = judge(*database.fault());
         error = journal_error(*database.fault(), file_);
@@ -177,13 +186,16 @@ SqliteWriter::Verdict SqliteWriter::judge(const SqliteFault& fault) const {
     switch (fault.primary()) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-    case SQLITE_NOMEM: return Verdict::postponed;
+    case SQLITE_NOMEM:
+        return Verdict::postponed;
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:
     case SQLITE_RANGE:
     case SQLITE_TOOBIG:
-    case SQLITE_ERROR: return Verdict::rejected;
-    default: return Verdict::broken; // I/O, corruption, and what we do not know
+    case SQLITE_ERROR:
+        return Verdict::rejected;
+    default:
+        return Verdict::broken; // I/O, corruption, and what we do not know
     }
 }
 
@@ -219,7 +231,8 @@ void SqliteWriter::checkpoint() {
     if (database_->log_pages() < checkpoint_pages)
         return;
     database_->checkpoint();
-    // The log of which a sync failed must not be continued. Lack of space or a reader in the way: later.
+    // The log of which a sync failed must not be continued. Lack of space or a reader in the way:
+    // later.
     if (database_->fault() && judge(*database_->fault()) == Verdict::broken)
         healthy_ = false;
     database_->clear_fault();

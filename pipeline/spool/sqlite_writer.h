@@ -1,11 +1,11 @@
 // SqliteWriter: the journal's one writing thread, and group commit.
 //
-// It takes all work that waits into one transaction; callers of perform() sleep until their transaction is
-// committed. A transaction with durable work in it is synced (synchronous = FULL), one with only lazy work
-// is not: that survives a killed process, and a power cut may take it back. Order is kept.
-// Faults: without space, the callers get no_space, and posted work is kept and tried again; after an I/O
-// error nothing is written any more (a failed sync must not be repeated) and healthy() is false.
-// Owned by SqliteJournal; any thread; not from within work or the listener.
+// It takes all work that waits into one transaction; callers of perform() sleep until their
+// transaction is committed. A transaction with durable work in it is synced (synchronous = FULL),
+// one with only lazy work is not: that survives a killed process, and a power cut may take it back.
+// Order is kept. Faults: without space, the callers get no_space, and posted work is kept and tried
+// again; after an I/O error nothing is written any more (a failed sync must not be repeated) and
+// healthy() is false. Owned by SqliteJournal; any thread; not from within work or the listener.
 #pragma once
 
 #include "pipeline/result.h"
@@ -25,14 +25,15 @@ namespace dcmflow {
 // What a unit of work sees.
 struct WriteSession {
     SqliteDatabase& database;
-    std::int64_t now;             // Unix ms
-    std::set<std::string> wake{}; // destinations with new work ("": the flow's), told after the commit
+    std::int64_t now; // Unix ms
+    std::set<std::string>
+        wake{}; // destinations with new work ("": the flow's), told after the commit
 };
 
 class SqliteWriter {
   public:
-    // May run again after a rollback, so it sets its results anew each time. An error it returns is its
-    // caller's affair only, so it must not have changed anything by then.
+    // May run again after a rollback, so it sets its results anew each time. An error it returns is
+    // its caller's affair only, so it must not have changed anything by then.
     using Work = std::function<Status(WriteSession&)>;
     using Listener = std::function<void(const std::string&)>;
     using Clock = std::function<std::int64_t()>; // Unix ms
@@ -72,13 +73,13 @@ class SqliteWriter {
     const std::unique_ptr<SqliteDatabase> database_; // the thread's, after construction
     const std::filesystem::path file_;
     const Clock clock_;
-    bool synced_ = true;  // the thread's: the pragma as it stands
+    bool synced_ = true; // the thread's: the pragma as it stands
 
     std::atomic<bool> healthy_{true};
     std::mutex listener_mutex_;
     Listener listener_;
 
-    std::mutex mutex_; // guards the below
+    std::mutex mutex_;                 // guards the below
     std::condition_variable work_;     // the thread waits here …
     std::condition_variable finished_; // … and its callers here
     Batch pending_;

@@ -27,7 +27,8 @@ TEST(Delivery, TransitionsAreThoseOfTheFigure) {
     for (const auto state : all) {
         EXPECT_EQ(may_become(state, delivered), state == sending) << to_string(state);
         EXPECT_EQ(may_become(state, sending), state == ready || state == retry) << to_string(state);
-        EXPECT_EQ(may_become(state, dropped), !is_final(state) && state != sending) << to_string(state);
+        EXPECT_EQ(may_become(state, dropped), !is_final(state) && state != sending)
+            << to_string(state);
         EXPECT_EQ(may_become(state, waiting), state != waiting) << to_string(state);
     }
     EXPECT_TRUE(may_become(waiting, ready));

@@ -22,7 +22,8 @@ struct FaultVfs::State {
         if (code == SQLITE_OK)
             return SQLITE_OK; // calls of this kind do not count
         int left = countdown.load();
-        while (left > 0 && !countdown.compare_exchange_weak(left, left == 1 && persistent ? 1 : left - 1)) {
+        while (left > 0 &&
+               !countdown.compare_exchange_weak(left, left == 1 && persistent ? 1 : left - 1)) {
         }
         if (left != 1)
             return SQLITE_OK;
@@ -43,15 +44,19 @@ constexpr std::size_t file_size = (sizeof(File) + 15) / 16 * 16;
 sqlite3_file* real(sqlite3_file* file) {
     return reinterpret_cast<sqlite3_file*>(reinterpret_cast<std::byte*>(file) + file_size);
 }
-FaultVfs::State& state(sqlite3_file* file) { return *reinterpret_cast<File*>(file)->state; }
-template <class Method, class... Args> auto pass(Method sqlite3_io_methods::*method, sqlite3_file* file, Args... args) {
+FaultVfs::State& state(sqlite3_file* file) {
+    return *reinterpret_cast<File*>(file)->state;
+}
+template <class Method, class... Args>
+auto pass(Method sqlite3_io_methods::*method, sqlite3_file* file, Args... args) {
     return (real(file)->pMethods->*method)(real(file), args...);
 }
 
 const sqlite3_io_methods methods{
     .iVersion = 2, // without memory-mapped reads
     .xClose = [](sqlite3_file* f) { return pass(&sqlite3_io_methods::xClose, f); },
-    .xRead = [](sqlite3_file* f, void* p, int n, sqlite3_int64 at) { return pass(&sqlite3_io_methods::xRead, f, p, n, at); },
+    .xRead = [](sqlite3_file* f, void* p, int n,
+                sqlite3_int64 at) { return pass(&sqlite3_io_methods::xRead, f, p, n, at); },
     .xWrite =
         [](sqlite3_file* f, const void* p, int n, sqlite3_int64 at) {
             const int code = state(f).next(state(f).write_code);
@@ -68,18 +73,29 @@ const sqlite3_io_methods methods{
             const int code = state(f).next(state(f).sync_code);
             return code != SQLITE_OK ? code : pass(&sqlite3_io_methods::xSync, f, flags);
         },
-    .xFileSize = [](sqlite3_file* f, sqlite3_int64* size) { return pass(&sqlite3_io_methods::xFileSize, f, size); },
+    .xFileSize = [](sqlite3_file* f,
+                    sqlite3_int64* size) { return pass(&sqlite3_io_methods::xFileSize, f, size); },
     .xLock = [](sqlite3_file* f, int lock) { return pass(&sqlite3_io_methods::xLock, f, lock); },
-    .xUnlock = [](sqlite3_file* f, int lock) { return pass(&sqlite3_io_methods::xUnlock, f, lock); },
-    .xCheckReservedLock = [](sqlite3_file* f, int* out) { return pass(&sqlite3_io_methods::xCheckReservedLock, f, out); },
-    .xFileControl = [](sqlite3_file* f, int op, void* arg) { return pass(&sqlite3_io_methods::xFileControl, f, op, arg); },
+    .xUnlock = [](sqlite3_file* f,
+                  int lock) { return pass(&sqlite3_io_methods::xUnlock, f, lock); },
+    .xCheckReservedLock =
+        [](sqlite3_file* f, int* out) {
+            return pass(&sqlite3_io_methods::xCheckReservedLock, f, out);
+        },
+    .xFileControl = [](sqlite3_file* f, int op,
+                       void* arg) { return pass(&sqlite3_io_methods::xFileControl, f, op, arg); },
     .xSectorSize = [](sqlite3_file* f) { return pass(&sqlite3_io_methods::xSectorSize, f); },
-    .xDeviceCharacteristics = [](sqlite3_file* f) { return pass(&sqlite3_io_methods::xDeviceCharacteristics, f); },
-    .xShmMap = [](sqlite3_file* f, int page, int size, int extend,
-                  void volatile** at) { return pass(&sqlite3_io_methods::xShmMap, f, page, size, extend, at); },
-    .xShmLock = [](sqlite3_file* f, int offset, int n, int flags) { return pass(&sqlite3_io_methods::xShmLock, f, offset, n, flags); },
+    .xDeviceCharacteristics =
+        [](sqlite3_file* f) { return pass(&sqlite3_io_methods::xDeviceCharacteristics, f); },
+    .xShmMap =
+        [](sqlite3_file* f, int page, int size, int extend, void volatile** at) {
+            return pass(&sqlite3_io_methods::xShmMap, f, page, size, extend, at);
+        },
+    .xShmLock = [](sqlite3_file* f, int offset, int n,
+                   int flags) { return pass(&sqlite3_io_methods::xShmLock, f, offset, n, flags); },
     .xShmBarrier = [](sqlite3_file* f) { pass(&sqlite3_io_methods::xShmBarrier, f); },
-    .xShmUnmap = [](sqlite3_file* f, int remove) { return pass(&sqlite3_io_methods::xShmUnmap, f, remove); },
+    .xShmUnmap = [](sqlite3_file* f,
+                    int remove) { return pass(&sqlite3_io_methods::xShmUnmap, f, remove); },
     .xFetch = nullptr,
     .xUnfetch = nullptr,
 };
@@ -121,9 +137,13 @@ FaultVfs::FaultVfs() : state_(std::make_unique<State>()) {
     sqlite3_vfs_register(&state_->vfs, 0);
 }
 
-FaultVfs::~FaultVfs() { sqlite3_vfs_unregister(&state_->vfs); }
+FaultVfs::~FaultVfs() {
+    sqlite3_vfs_unregister(&state_->vfs);
+}
 
-const std::string& FaultVfs::name() const { return state_->name; }
+const std::string& FaultVfs::name() const {
+    return state_->name;
+}
 
 void FaultVfs::fail(int nth, int write_code, int sync_code, bool persistent) {
     state_->write_code = write_code;
@@ -133,8 +153,14 @@ void FaultVfs::fail(int nth, int write_code, int sync_code, bool persistent) {
     state_->countdown = nth;
 }
 
-void FaultVfs::heal() { state_->countdown = 0; }
-bool FaultVfs::struck() const { return state_->struck; }
-int FaultVfs::syncs() const { return state_->syncs; }
+void FaultVfs::heal() {
+    state_->countdown = 0;
+}
+bool FaultVfs::struck() const {
+    return state_->struck;
+}
+int FaultVfs::syncs() const {
+    return state_->syncs;
+}
 
 } // namespace dcmflow::spool_test

@@ -14,8 +14,8 @@ class FaultVfs {
     FaultVfs& operator=(const FaultVfs&) = delete;
 
     const std::string& name() const;
-    // The nth write, sync or truncation from now (1: the next) fails with its code; if persistent, all later ones too.
-    // Calls whose code is SQLITE_OK neither fail nor count.
+    // The nth write, sync or truncation from now (1: the next) fails with its code; if persistent,
+    // all later ones too. Calls whose code is SQLITE_OK neither fail nor count.
     void fail(int nth, int write_code, int sync_code, bool persistent);
     void heal();
     bool struck() const; // whether the fault was reached

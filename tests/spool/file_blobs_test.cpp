@@ -21,7 +21,8 @@ using testing::MatchesRegex;
 using testing::UnorderedElementsAre;
 
 // In pieces, with the first four bytes patched at the end, as a receiver does.
-Result<std::string> put(BlobStore& store, const std::vector<std::byte>& bytes, const std::string& derived = {}) {
+Result<std::string> put(BlobStore& store, const std::vector<std::byte>& bytes,
+                        const std::string& derived = {}) {
     auto writer = derived.empty() ? store.create() : store.create_derived(derived);
     if (!writer)
         return tl::unexpected(writer.error());
@@ -29,9 +30,13 @@ Result<std::string> put(BlobStore& store, const std::vector<std::byte>& bytes, c
     std::fill_n(first.begin(), std::min<std::size_t>(4, first.size()), std::byte{0});
     constexpr std::size_t piece = 8 << 10;
     for (std::size_t at = 0; at < first.size(); at += piece)
-        if (auto status = (*writer)->write(std::span(first).subspan(at, std::min(piece, first.size() - at))); !status)
+        if (auto status =
+                (*writer)->write(std::span(first).subspan(at, std::min(piece, first.size() - at)));
+            !status)
             return tl::unexpected(status.error());
-    if (auto status = (*writer)->patch(0, std::span(bytes).first(std::min<std::size_t>(4, bytes.size()))); !status)
+    if (auto status =
+            (*writer)->patch(0, std::span(bytes).first(std::min<std::size_t>(4, bytes.size())));
+        !status)
         return tl::unexpected(status.error());
     return (*writer)->commit();
 }
@@ -73,7 +78,8 @@ TEST_F(FileBlobsTest, GivesBackWhatItWasGiven) {
 TEST_F(FileBlobsTest, FilesAreNotForTheWholeWorld) {
     auto store = open();
     const auto name = put(*store, some_bytes(10, 1));
-    for (const auto& path : {store->path(*name), store->path(*name).parent_path(), folder / "data"}) {
+    for (const auto& path :
+         {store->path(*name), store->path(*name).parent_path(), folder / "data"}) {
         struct stat info {};
         ASSERT_EQ(::stat(path.c_str(), &info), 0);
         EXPECT_EQ(info.st_mode & 0007, 0U) << path;
@@ -133,8 +139,8 @@ TEST_F(FileBlobsTest, RemovedIsGoneAndAViewLivesOn) {
 
 TEST_F(FileBlobsTest, NamesCannotLeadOutOfTheFolder) {
     auto store = open();
-    for (const auto* name : {"../x.dcm", "a/../../x.dcm", "/etc/passwd", "a/b/c.dcm", "", ".", "..", ".hidden", "a/.dcm",
-                             "a\nb", "a/b.txt"}) {
+    for (const auto* name : {"../x.dcm", "a/../../x.dcm", "/etc/passwd", "a/b/c.dcm", "", ".", "..",
+                             ".hidden", "a/.dcm", "a\nb", "a/b.txt"}) {
         EXPECT_FALSE(store->exists(name)) << name;
         EXPECT_EQ(store->open(name).error().code, ErrorCode::not_found) << name;
         EXPECT_EQ(store->path(name), std::filesystem::path{}) << name;
@@ -160,7 +166,8 @@ TEST_F(FileBlobsTest, DerivedBlobsAreReplacedAndRemovedByPrefix) {
     EXPECT_EQ(store->usage().bytes, 1U);
     EXPECT_TRUE(store->remove("123-1.2.4"));
     EXPECT_EQ(store->usage().bytes, 0U);
-    EXPECT_EQ(files->folder_syncs(), 1) << "a cache is not synced; the one is the data folder's at open";
+    EXPECT_EQ(files->folder_syncs(), 1)
+        << "a cache is not synced; the one is the data folder's at open";
 }
 
 TEST_F(FileBlobsTest, QuarantineKeepsTheBytesAndSaysWhy) {
@@ -200,7 +207,8 @@ TEST_F(FileBlobsTest, BucketsRollAndEmptyOnesGo) {
 TEST_F(FileBlobsTest, ABrokenFolderTakesNoMoreFiles) {
     auto store = open();
     const auto first = put(*store, some_bytes(10, 1)).value();
-    // write, patch, fdatasync, close, rename are calls 2 to 6 after create; the folder's sync is the 7th.
+    // write, patch, fdatasync, close, rename are calls 2 to 6 after create; the folder's sync is
+    // the 7th.
     files->fail(7, EIO, false);
     const auto refused = put(*store, some_bytes(10, 2));
     ASSERT_FALSE(refused);
@@ -312,7 +320,8 @@ void sweep(int error, bool persistent) {
                 if (name)
                     committed[*name] = seed;
                 else
-                    EXPECT_EQ(name.error().code, error == ENOSPC ? ErrorCode::no_space : ErrorCode::io);
+                    EXPECT_EQ(name.error().code,
+                              error == ENOSPC ? ErrorCode::no_space : ErrorCode::io);
                 (void)put(**opened, some_bytes(1'000, seed), "1-1.2");
             }
             struck = files->struck();
@@ -322,7 +331,8 @@ void sweep(int error, bool persistent) {
         ASSERT_TRUE(store) << store.error().text;
         std::uint64_t bytes = 0;
         for (const auto& name : std::vector((*store)->list().value())) {
-            // A name that was not given out may be there (its folder's sync failed, and so did the removal), but whole.
+            // A name that was not given out may be there (its folder's sync failed, and so did the
+            // removal), but whole.
             bool whole = false;
             for (unsigned seed = 1; seed <= 4 && !whole; ++seed)
                 whole = holds(**store, name, contents[seed]);
@@ -339,10 +349,18 @@ void sweep(int error, bool persistent) {
     EXPECT_FALSE(struck) << "the run never got through";
 }
 
-TEST(FileBlobsSweep, NoSpaceOnce) { sweep(ENOSPC, false); }
-TEST(FileBlobsSweep, NoSpaceForGood) { sweep(ENOSPC, true); }
-TEST(FileBlobsSweep, IoErrorOnce) { sweep(EIO, false); }
-TEST(FileBlobsSweep, IoErrorForGood) { sweep(EIO, true); }
+TEST(FileBlobsSweep, NoSpaceOnce) {
+    sweep(ENOSPC, false);
+}
+TEST(FileBlobsSweep, NoSpaceForGood) {
+    sweep(ENOSPC, true);
+}
+TEST(FileBlobsSweep, IoErrorOnce) {
+    sweep(EIO, false);
+}
+TEST(FileBlobsSweep, IoErrorForGood) {
+    sweep(EIO, true);
+}
 
 class PowerCut : public testing::TestWithParam<ForgetfulFiles::Cut> {};
 
@@ -382,14 +400,16 @@ TEST_P(PowerCut, WhatWasCommittedSurvivesAndNothingElseIsHalf) {
         for (const auto& [name, seed] : promised)
             EXPECT_TRUE(holds(**survivor, name, some_bytes(3000, seed)));
         for (const auto& name : std::vector((*survivor)->list().value()))
-            EXPECT_EQ((*survivor)->open(name).value()->bytes().size(), 3000U) << "half a file under a final name";
+            EXPECT_EQ((*survivor)->open(name).value()->bytes().size(), 3000U)
+                << "half a file under a final name";
         std::filesystem::remove_all(after);
     }
     EXPECT_GT(cuts, 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(FileBlobs, PowerCut,
-                         testing::Values(ForgetfulFiles::Cut::nothing_unsynced, ForgetfulFiles::Cut::names_without_data,
+                         testing::Values(ForgetfulFiles::Cut::nothing_unsynced,
+                                         ForgetfulFiles::Cut::names_without_data,
                                          ForgetfulFiles::Cut::torn));
 
 } // namespace

@@ -1,5 +1,5 @@
-// A really full disk: the spool on a small tmpfs in a namespace of its own. No false success, no half file,
-// and service resumes when there is space.
+// A really full disk: the spool on a small tmpfs in a namespace of its own. No false success, no
+// half file, and service resumes when there is space.
 #include "pipeline/spool/spool.h"
 
 #include "tests/spool/support.h"
@@ -19,12 +19,12 @@ namespace {
 constexpr int not_allowed = 77;
 constexpr std::size_t object_size = 30'000;
 
-#define CHECK_CHILD(condition)                                                                                         \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            (void)std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                         \
-            return 1;                                                                                                  \
-        }                                                                                                              \
+#define CHECK_CHILD(condition)                                                                     \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            (void)std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);     \
+            return 1;                                                                              \
+        }                                                                                          \
     } while (false)
 
 // As store_blob, but an error is an answer.
@@ -34,7 +34,8 @@ Result<Accepted> try_store(Spool& spool, const std::string& uid, unsigned seed) 
         return tl::unexpected(writer.error());
     auto request = blob_request(uid, deliver_to({"archive"}), some_bytes(object_size, seed));
     for (std::size_t at = 0; at < request.file.size(); at += 4096) {
-        const auto piece = std::span(request.file).subspan(at, std::min<std::size_t>(4096, request.file.size() - at));
+        const auto piece = std::span(request.file)
+                               .subspan(at, std::min<std::size_t>(4096, request.file.size() - at));
         if (auto status = (*writer)->write(piece); !status)
             return tl::unexpected(status.error());
     }
@@ -45,7 +46,8 @@ Result<Accepted> try_store(Spool& spool, const std::string& uid, unsigned seed) 
     return spool.accept(std::move(request.request));
 }
 
-// Small files that nobody else needs, until not a byte more fits; then SQLite finds the disk full as well.
+// Small files that nobody else needs, until not a byte more fits; then SQLite finds the disk full
+// as well.
 void fill(const std::filesystem::path& file) {
     const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     const std::string page(4096, 'x');
@@ -84,7 +86,8 @@ int scenario(const std::filesystem::path& disk) {
         // Rows do not fit either.
         int refused = 0;
         for (int i = 0; i < 20; ++i) {
-            const auto accepted = spool.journal().accept(request_for("3." + std::to_string(i), deliver_to({"archive"})));
+            const auto accepted = spool.journal().accept(
+                request_for("3." + std::to_string(i), deliver_to({"archive"})));
             CHECK_CHILD(accepted || accepted.error().code == ErrorCode::no_space);
             refused += accepted ? 0 : 1;
         }
@@ -100,7 +103,8 @@ int scenario(const std::filesystem::path& disk) {
     CHECK_CHILD(report);
     CHECK_CHILD(report->quarantined == 0);
     std::set<std::string> found;
-    for (const auto& entry : std::vector((*opened)->journal().query({.state = DeliveryState::waiting}).value())) {
+    for (const auto& entry :
+         std::vector((*opened)->journal().query({.state = DeliveryState::waiting}).value())) {
         CHECK_CHILD((*opened)->open_verified(entry.row));
         found.insert(entry.row.instance.sop_instance_uid);
     }
@@ -110,7 +114,8 @@ int scenario(const std::filesystem::path& disk) {
 
 bool write_text(const char* file, const std::string& text) {
     const int fd = ::open(file, O_WRONLY | O_CLOEXEC);
-    const bool done = fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    const bool done =
+        fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
     ::close(fd);
     return done;
 }
@@ -119,7 +124,8 @@ bool write_text(const char* file, const std::string& text) {
 bool mount_small_disk(const std::filesystem::path& folder) {
     const auto user = ::getuid();
     const auto group = ::getgid();
-    return ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && write_text("/proc/self/setgroups", "deny") &&
+    return ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
+           write_text("/proc/self/setgroups", "deny") &&
            write_text("/proc/self/uid_map", "0 " + std::to_string(user) + " 1") &&
            write_text("/proc/self/gid_map", "0 " + std::to_string(group) + " 1") &&
            ::mount("none", folder.c_str(), "tmpfs", 0, "size=4m") == 0;

@@ -93,7 +93,8 @@ TEST_P(JournalTest, OtherBytesSizeOrSyntaxAreANewVersion) {
         EXPECT_EQ(found[i].row.version, i + 1);
         EXPECT_TRUE(found[i].row.flagged) << i;
     }
-    EXPECT_EQ(journal->accept(request_for("1.1", deliver_to({"archive"}), 1))->kind, AcceptKind::duplicate);
+    EXPECT_EQ(journal->accept(request_for("1.1", deliver_to({"archive"}), 1))->kind,
+              AcceptKind::duplicate);
 }
 
 TEST_P(JournalTest, NeverDuplicateMakesAVersionOfEqualDigests) {
@@ -109,15 +110,20 @@ TEST_P(JournalTest, AResendRevivesWhatEndedAndLeavesWhatIsUnderWay) {
     plan_all();
     settle(lease("delivered").at(0), DeliveryState::delivered, "coerced");
     settle(lease("failed").at(0), DeliveryState::failed, "0xC000");
-    journal->settle({.delivery = lease("retry").at(0).delivery.id, .state = DeliveryState::retry, .error = "busy",
-                     .due = clock.now + 1000, .count_attempt = true});
+    journal->settle({.delivery = lease("retry").at(0).delivery.id,
+                     .state = DeliveryState::retry,
+                     .error = "busy",
+                     .due = clock.now + 1000,
+                     .count_attempt = true});
     ASSERT_EQ(*journal->act(QueueAction::drop, {.destination = "dropped"}, ""), 1U);
     ASSERT_EQ(*journal->act(QueueAction::hold, {.destination = "held"}, ""), 1U);
     ASSERT_EQ(lease("sending").size(), 1U);
 
     clock.now += 5000;
-    ASSERT_EQ(journal->accept(request_for("1.1", deliver_to({"delivered", "failed", "dropped", "retry", "held",
-                                                             "sending", "new"})))->kind,
+    ASSERT_EQ(journal
+                  ->accept(request_for("1.1", deliver_to({"delivered", "failed", "dropped", "retry",
+                                                          "held", "sending", "new"})))
+                  ->kind,
               AcceptKind::duplicate);
     for (const auto* name : {"delivered", "failed", "dropped", "new"}) {
         const auto delivery = row("1.1", name);
@@ -188,7 +194,8 @@ TEST_P(JournalTest, EightThreadsAcceptAtOnceAndNothingIsLost) {
                 for (int i = 0; i < each; ++i) {
                     // Two threads share each UID; the second one's object is a duplicate.
                     const auto uid = "1." + std::to_string(t / 2) + "." + std::to_string(i);
-                    const auto accepted = journal->accept(request_for(uid, deliver_to({"archive", "cloud"})));
+                    const auto accepted =
+                        journal->accept(request_for(uid, deliver_to({"archive", "cloud"})));
                     ASSERT_TRUE(accepted) << accepted.error().text;
                     ++(accepted->kind == AcceptKind::stored ? stored : duplicates);
                 }

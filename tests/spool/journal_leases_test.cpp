@@ -27,7 +27,8 @@ TEST_P(JournalTest, RoutingLeasesComeMostUrgentThenOldestFirst) {
     accept("1.3", deliver_to({"a"}, Priority::stat));
     accept("1.4", deliver_to({"a"}));
     EXPECT_THAT(uids(*journal->lease_routing(3)), ElementsAre("1.3", "1.2", "1.4"));
-    EXPECT_THAT(uids(*journal->lease_routing(3)), ElementsAre("1.1")) << "no instance is leased twice";
+    EXPECT_THAT(uids(*journal->lease_routing(3)), ElementsAre("1.1"))
+        << "no instance is leased twice";
     EXPECT_THAT(uids(*journal->lease_routing(3)), IsEmpty());
     EXPECT_THAT(*journal->lease_routing(0), IsEmpty());
 }
@@ -146,14 +147,21 @@ TEST_P(JournalTest, SettlementsCountWhatTheySay) {
     plan_all();
     const auto id = row("1.1", "a").id;
     (void)lease("a");
-    journal->settle({.delivery = id, .state = DeliveryState::retry, .error = "refused: 0xC000", .due = clock.now,
+    journal->settle({.delivery = id,
+                     .state = DeliveryState::retry,
+                     .error = "refused: 0xC000",
+                     .due = clock.now,
                      .count_attempt = true});
     EXPECT_EQ(row("1.1", "a").attempts, 1);
     EXPECT_EQ(row("1.1", "a").last_error, "refused: 0xC000");
     EXPECT_EQ(row("1.1", "a").due, clock.now);
     ASSERT_EQ(lease("a").size(), 1U);
-    journal->settle({.delivery = id, .state = DeliveryState::retry, .error = "aborted", .due = clock.now,
-                     .count_unknown = true, .alone = true});
+    journal->settle({.delivery = id,
+                     .state = DeliveryState::retry,
+                     .error = "aborted",
+                     .due = clock.now,
+                     .count_unknown = true,
+                     .alone = true});
     EXPECT_EQ(row("1.1", "a").attempts, 1);
     EXPECT_EQ(row("1.1", "a").unknown_outcomes, 1);
     EXPECT_TRUE(lease("a").at(0).delivery.alone);

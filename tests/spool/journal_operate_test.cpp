@@ -11,7 +11,8 @@ using testing::IsEmpty;
 
 namespace {
 
-const rules::Decision hold_it{.disposition = rules::Disposition::hold, .deliveries = {}, .matched_rules = {}};
+const rules::Decision hold_it{
+    .disposition = rules::Disposition::hold, .deliveries = {}, .matched_rules = {}};
 
 } // namespace
 
@@ -112,7 +113,8 @@ TEST_P(JournalTest, ActionsTakeTheStatesTheyMay) {
     // One row in every state.
     accept("0", deliver_to({"waiting"}));
     (void)journal->lease_routing(10); // stays in the graph
-    accept("1", deliver_to({"ready", "sending", "retry", "held", "failed", "delivered", "dropped"}));
+    accept("1",
+           deliver_to({"ready", "sending", "retry", "held", "failed", "delivered", "dropped"}));
     plan_all();
     settle(lease("retry").at(0), DeliveryState::retry, "e", clock.now + 9);
     settle(lease("failed").at(0), DeliveryState::failed, "e");
@@ -143,8 +145,12 @@ TEST_P(JournalTest, RetryForgetsTheAttempts) {
     accept("1", deliver_to({"a"}));
     plan_all();
     const auto id = lease("a").at(0).delivery.id;
-    journal->settle({.delivery = id, .state = DeliveryState::failed, .error = "refused", .count_attempt = true,
-                     .count_unknown = true, .alone = true});
+    journal->settle({.delivery = id,
+                     .state = DeliveryState::failed,
+                     .error = "refused",
+                     .count_attempt = true,
+                     .count_unknown = true,
+                     .alone = true});
     EXPECT_EQ(*journal->act(QueueAction::retry, {.ids = {id}}, ""), 1U);
     EXPECT_EQ(row("1", "a").attempts, 0);
     EXPECT_EQ(row("1", "a").unknown_outcomes, 0);
@@ -158,7 +164,8 @@ TEST_P(JournalTest, MoveGoesToAnotherDestination) {
     accept("4", deliver_to({"other"}));
     plan_all();
     settle(lease("done").at(0), DeliveryState::delivered);
-    EXPECT_EQ(journal->act(QueueAction::move, {.destination = "dead"}, "").error().code, ErrorCode::invalid_argument);
+    EXPECT_EQ(journal->act(QueueAction::move, {.destination = "dead"}, "").error().code,
+              ErrorCode::invalid_argument);
     EXPECT_EQ(*journal->act(QueueAction::move, {.destination = "dead"}, "other"), 2U);
     EXPECT_EQ(state("1", "dead"), DeliveryState::dropped);
     EXPECT_EQ(row("1", "dead").last_error, "moved to other");
@@ -169,7 +176,8 @@ TEST_P(JournalTest, MoveGoesToAnotherDestination) {
     EXPECT_EQ(state("3", "other"), DeliveryState::waiting);
     EXPECT_EQ(*journal->act(QueueAction::move, {.sop_instance_uid = "1"}, "done"), 1U);
     EXPECT_EQ(state("1", "done"), DeliveryState::delivered) << "it is there already";
-    EXPECT_EQ(*journal->act(QueueAction::move, {.sop_instance_uid = "4"}, "other"), 0U) << "it goes there anyway";
+    EXPECT_EQ(*journal->act(QueueAction::move, {.sop_instance_uid = "4"}, "other"), 0U)
+        << "it goes there anyway";
     EXPECT_EQ(state("4", "other"), DeliveryState::ready);
 }
 
@@ -178,7 +186,8 @@ TEST_P(JournalTest, APlanUnderWayDoesNotApplyToAMovedRow) {
     const auto leases = *journal->lease_routing(1);
     ASSERT_EQ(*journal->act(QueueAction::move, {}, "other"), 1U);
     journal->plan(id, {{leases.at(0).deliveries.at(0).id, jpeg_ls, ""}});
-    EXPECT_EQ(state("1", "other"), DeliveryState::waiting) << "another destination may want another syntax";
+    EXPECT_EQ(state("1", "other"), DeliveryState::waiting)
+        << "another destination may want another syntax";
     EXPECT_EQ(journal->lease_routing(1)->size(), 1U);
 }
 
@@ -186,7 +195,8 @@ TEST_P(JournalTest, UnmatchedRowsAreDecidedLater) {
     accept("1", hold_it);
     accept("2", hold_it);
     const auto id = row("1", "").id;
-    EXPECT_EQ(*journal->act(QueueAction::release, {}, ""), 0U) << "there is nowhere to release them to";
+    EXPECT_EQ(*journal->act(QueueAction::release, {}, ""), 0U)
+        << "there is nowhere to release them to";
     EXPECT_EQ(journal->decide_unmatched(id, hold_it).error().code, ErrorCode::conflict);
     EXPECT_EQ(journal->decide_unmatched(id, deliver_to({})).error().code, ErrorCode::conflict);
     (void)told();
@@ -199,10 +209,11 @@ TEST_P(JournalTest, UnmatchedRowsAreDecidedLater) {
     EXPECT_EQ(found[0].delivery.priority, Priority::bulk);
     EXPECT_EQ(found[0].row.matched_rules, std::vector<std::string>{"everything"});
     EXPECT_EQ(journal->decide_unmatched(id, deliver_to({"a"})).error().code, ErrorCode::not_found);
-    EXPECT_EQ(journal->decide_unmatched(found[0].delivery.id, deliver_to({"a"})).error().code, ErrorCode::conflict);
-    ASSERT_TRUE(journal->decide_unmatched(row("2", "").id, {.disposition = rules::Disposition::drop,
-                                                            .deliveries = {},
-                                                            .matched_rules = {}}));
+    EXPECT_EQ(journal->decide_unmatched(found[0].delivery.id, deliver_to({"a"})).error().code,
+              ErrorCode::conflict);
+    ASSERT_TRUE(journal->decide_unmatched(
+        row("2", "").id,
+        {.disposition = rules::Disposition::drop, .deliveries = {}, .matched_rules = {}}));
     EXPECT_EQ(state("2", ""), DeliveryState::dropped);
 }
 
@@ -264,7 +275,8 @@ TEST_P(JournalTest, FinishedAreThoseOfWhichAllIsFinal) {
     for (const auto& leased : lease("a"))
         settle(leased, DeliveryState::delivered);
     ASSERT_TRUE(journal->forget(first));
-    EXPECT_THAT(*journal->forgotten(), ElementsAre("bucket/1-0.dcm")) << "an hour later the removal is history";
+    EXPECT_THAT(*journal->forgotten(), ElementsAre("bucket/1-0.dcm"))
+        << "an hour later the removal is history";
 }
 
 TEST_P(JournalTest, ACondemnedRowIsHeldAndALateSettlementDoesNotFreeIt) {

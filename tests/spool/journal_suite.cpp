@@ -21,7 +21,8 @@ ReclaimReport JournalTest::crash_and_start(int poison_crashes, int weight) {
     return report.value_or(ReclaimReport{});
 }
 
-InstanceId JournalTest::accept(const std::string& uid, const rules::Decision& decision, int content) {
+InstanceId JournalTest::accept(const std::string& uid, const rules::Decision& decision,
+                               int content) {
     const auto accepted = journal->accept(request_for(uid, decision, content));
     EXPECT_TRUE(accepted) << accepted.error().text;
     return accepted ? accepted->id : 0;
@@ -45,7 +46,8 @@ std::vector<SendingLease> JournalTest::lease(const std::string& destination, std
     return leases.value_or(std::vector<SendingLease>{});
 }
 
-void JournalTest::settle(const SendingLease& lease, DeliveryState to, const std::string& error, std::int64_t due) {
+void JournalTest::settle(const SendingLease& lease, DeliveryState to, const std::string& error,
+                         std::int64_t due) {
     journal->settle({.delivery = lease.delivery.id, .state = to, .error = error, .due = due});
     journal->flush();
 }
@@ -86,9 +88,13 @@ INSTANTIATE_TEST_SUITE_P(
     Journals, JournalTest,
     testing::Values(JournalMaker{
         "Sqlite",
-        [](const std::filesystem::path& folder, ManualClock& clock) -> Result<std::unique_ptr<Journal>> {
-            return SqliteJournal::open({.file = folder / "journal.sqlite", .clock = [&clock] { return clock.now.load(); }})
-                .map([](std::unique_ptr<SqliteJournal> journal) -> std::unique_ptr<Journal> { return journal; });
+        [](const std::filesystem::path& folder,
+           ManualClock& clock) -> Result<std::unique_ptr<Journal>> {
+            return SqliteJournal::open({.file = folder / "journal.sqlite",
+                                        .clock = [&clock] { return clock.now.load(); }})
+                .map([](std::unique_ptr<SqliteJournal> journal) -> std::unique_ptr<Journal> {
+                    return journal;
+                });
         }}),
     [](const auto& suite) { return suite.param.name; });
 

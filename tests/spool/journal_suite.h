@@ -14,7 +14,9 @@ namespace dcmflow::spool_test {
 struct JournalMaker {
     std::string name;
     // Opens (again) the journal that lives in a folder.
-    std::function<Result<std::unique_ptr<Journal>>(const std::filesystem::path& folder, ManualClock& clock)> open;
+    std::function<Result<std::unique_ptr<Journal>>(const std::filesystem::path& folder,
+                                                   ManualClock& clock)>
+        open;
 };
 
 class JournalTest : public testing::TestWithParam<JournalMaker> {
@@ -33,10 +35,13 @@ class JournalTest : public testing::TestWithParam<JournalMaker> {
     // Through the flow: all that waits becomes ready, unchanged syntax.
     void plan_all();
     std::vector<SendingLease> lease(const std::string& destination, std::size_t most = 100);
-    void settle(const SendingLease& lease, DeliveryState state, const std::string& error = {}, std::int64_t due = 0);
+    void settle(const SendingLease& lease, DeliveryState state, const std::string& error = {},
+                std::int64_t due = 0);
     std::vector<QueueEntry> rows(QueueFilter filter = {.undelivered_only = false});
     Delivery row(const std::string& uid, const std::string& destination);
-    DeliveryState state(const std::string& uid, const std::string& destination) { return row(uid, destination).state; }
+    DeliveryState state(const std::string& uid, const std::string& destination) {
+        return row(uid, destination).state;
+    }
     DestinationSummary summary(const std::string& destination);
     std::vector<std::string> told(); // what the listener heard since the last call
 

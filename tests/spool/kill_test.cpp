@@ -46,7 +46,8 @@ struct Ack {
                     ::_exit(4);
                 if (const auto leases = (*spool)->journal().lease_routing(2))
                     for (const auto& lease : *leases)
-                        (*spool)->journal().plan(lease.row.id, {{lease.deliveries.at(0).id, explicit_le, ""}});
+                        (*spool)->journal().plan(lease.row.id,
+                                                 {{lease.deliveries.at(0).id, explicit_le, ""}});
             }
         });
     for (auto& thread : threads)
@@ -69,7 +70,9 @@ TEST(KillNine, EveryAcknowledgedObjectIsThere) {
         ::close(pipe_ends[1]);
         std::vector<Ack> acks;
         Ack ack{};
-        const auto read_ack = [&] { return ::read(pipe_ends[0], &ack, sizeof ack) == static_cast<ssize_t>(sizeof ack); };
+        const auto read_ack = [&] {
+            return ::read(pipe_ends[0], &ack, sizeof ack) == static_cast<ssize_t>(sizeof ack);
+        };
         // Somewhere in the middle; where exactly differs from round to round by itself.
         while (acks.size() < static_cast<std::size_t>(3 + round * 2) && read_ack())
             acks.push_back(ack);
@@ -94,12 +97,16 @@ TEST(KillNine, EveryAcknowledgedObjectIsThere) {
         for (const auto& acknowledged : acks) {
             const auto digest = digest_of(some_bytes(object_size, acknowledged.seed));
             const auto [from, to] = rows.equal_range(acknowledged.uid);
-            const auto at = std::find_if(from, to, [&](const auto& row) { return row.second.row.instance.digest == digest; });
-            ASSERT_NE(at, to) << acknowledged.uid << " was acknowledged in round " << round << " and is not in the queue";
+            const auto at = std::find_if(from, to, [&](const auto& row) {
+                return row.second.row.instance.digest == digest;
+            });
+            ASSERT_NE(at, to) << acknowledged.uid << " was acknowledged in round " << round
+                              << " and is not in the queue";
             EXPECT_TRUE((*spool)->open_verified(at->second.row));
             EXPECT_FALSE(is_final(at->second.delivery.state));
         }
-        EXPECT_EQ((*spool)->blobs().list()->size(), (*spool)->journal().instances(0, 1'000'000)->size());
+        EXPECT_EQ((*spool)->blobs().list()->size(),
+                  (*spool)->journal().instances(0, 1'000'000)->size());
     }
 }
 

@@ -26,7 +26,8 @@ class SpoolTest : public testing::Test {
     void SetUp() override { open(); }
     void open() {
         spool.reset();
-        auto opened = Spool::open(options, {.files = files, .sqlite_vfs = faults.name(), .clock = {}});
+        auto opened =
+            Spool::open(options, {.files = files, .sqlite_vfs = faults.name(), .clock = {}});
         ASSERT_TRUE(opened) << opened.error().text;
         spool = std::move(*opened);
     }
@@ -40,13 +41,17 @@ class SpoolTest : public testing::Test {
         return start();
     }
     Accepted accept(const std::string& uid, unsigned seed, std::size_t size = 5000) {
-        auto accepted = spool->accept(store_blob(*spool, uid, deliver_to({"archive"}), some_bytes(size, seed)));
+        auto accepted =
+            spool->accept(store_blob(*spool, uid, deliver_to({"archive"}), some_bytes(size, seed)));
         EXPECT_TRUE(accepted) << accepted.error().text;
         return accepted.value_or(Accepted{});
     }
-    std::vector<QueueEntry> rows() { return spool->journal().query({.undelivered_only = false}).value(); }
+    std::vector<QueueEntry> rows() {
+        return spool->journal().query({.undelivered_only = false}).value();
+    }
     InstanceRow row(const std::string& uid) {
-        auto found = spool->journal().query({.sop_instance_uid = uid, .undelivered_only = false}).value();
+        auto found =
+            spool->journal().query({.sop_instance_uid = uid, .undelivered_only = false}).value();
         EXPECT_EQ(found.size(), 1U);
         return found.at(0).row;
     }
@@ -143,10 +148,11 @@ TEST_F(SpoolTest, WithoutSpaceInTheJournalOrphansWaitForTheNextStart) {
     (void)store_blob(*spool, "1.1", {}, some_bytes(5000, 1));
     (void)store_blob(*spool, "1.2", {}, some_bytes(5000, 2));
     open();
-    ASSERT_TRUE(spool->start([&](const std::string& blob, std::span<const std::byte> file) {
-        faults.fail(1, SQLITE_FULL, SQLITE_FULL, true);
-        return adopt_to(deliver_to({"archive"}))(blob, file);
-    })
+    ASSERT_TRUE(spool
+                    ->start([&](const std::string& blob, std::span<const std::byte> file) {
+                        faults.fail(1, SQLITE_FULL, SQLITE_FULL, true);
+                        return adopt_to(deliver_to({"archive"}))(blob, file);
+                    })
                     .map([](const StartReport& report) {
                         EXPECT_EQ(report.postponed, 2U);
                         EXPECT_EQ(report.adopted, 0U);

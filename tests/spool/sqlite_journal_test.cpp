@@ -1,4 +1,5 @@
-// What is particular to the SQLite journal: query plans, versions, what is synced, and a disk that refuses.
+// What is particular to the SQLite journal: query plans, versions, what is synced, and a disk that
+// refuses.
 #include "pipeline/spool/sqlite_journal.h"
 
 #include "pipeline/spool/sqlite_rows.h"
@@ -48,8 +49,9 @@ TEST_F(SqliteJournalTest, TheFrequentQuestionsNeverScan) {
     ASSERT_TRUE(database);
     // The last one is a page of an operator's list.
     const auto page = query_sql(filter_sql({.destination = "a", .limit = 100, .after = 7}));
-    for (const std::string_view sql : {sqlite::waiting_sql, sqlite::ready_sql, sqlite::retry_sql, sqlite::next_due_sql,
-                                       sqlite::finished_sql, std::string_view(page)}) {
+    for (const std::string_view sql :
+         {sqlite::waiting_sql, sqlite::ready_sql, sqlite::retry_sql, sqlite::next_due_sql,
+          sqlite::finished_sql, std::string_view(page)}) {
         std::string plan;
         auto query = database->query("EXPLAIN QUERY PLAN " + std::string(sql));
         while (query.step())
@@ -65,7 +67,8 @@ TEST_F(SqliteJournalTest, ANewerSchemaIsRefusedByName) {
     ASSERT_TRUE(open());
     {
         SqliteFault fault;
-        const auto database = SqliteDatabase::open(file(), SqliteDatabase::Mode::read_write_create, "", fault);
+        const auto database =
+            SqliteDatabase::open(file(), SqliteDatabase::Mode::read_write_create, "", fault);
         database->execute("PRAGMA user_version = 7");
         ASSERT_FALSE(database->fault());
     }
@@ -77,15 +80,17 @@ TEST_F(SqliteJournalTest, ANewerSchemaIsRefusedByName) {
 }
 
 TEST_F(SqliteJournalTest, AFileOfAnotherKindIsRefused) {
-    std::ofstream(file()) << "this is no database, and it is long enough to have a header of one hundred bytes, "
-                             "which SQLite looks at before anything else";
+    std::ofstream(file())
+        << "this is no database, and it is long enough to have a header of one hundred bytes, "
+           "which SQLite looks at before anything else";
     const auto refused = open();
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ErrorCode::malformed) << refused.error().text;
     std::filesystem::remove(file());
     {
         SqliteFault fault;
-        const auto database = SqliteDatabase::open(file(), SqliteDatabase::Mode::read_write_create, "", fault);
+        const auto database =
+            SqliteDatabase::open(file(), SqliteDatabase::Mode::read_write_create, "", fault);
         database->execute("CREATE TABLE contacts (name)");
     }
     const auto other = open();
@@ -112,7 +117,8 @@ TEST_F(SqliteJournalTest, AcceptSyncsAndLeasesDoNot) {
 
 TEST_F(SqliteJournalTest, ManyCallersShareASync) {
     auto journal = std::move(open().value());
-    // The listener holds the writer's thread after the first commit, so that the others gather behind it.
+    // The listener holds the writer's thread after the first commit, so that the others gather
+    // behind it.
     std::promise<void> held;
     std::promise<void> go;
     journal->on_work([&, first = true](const std::string&) mutable {
@@ -204,7 +210,8 @@ void sweep(int write_code, int sync_code, bool persistent) {
     for (nth = 1; struck && nth < 300; ++nth) {
         TempFolder folder;
         FaultVfs faults;
-        const SqliteJournalOptions options{.file = folder / "journal.sqlite", .vfs = faults.name(), .clock = {}};
+        const SqliteJournalOptions options{
+            .file = folder / "journal.sqlite", .vfs = faults.name(), .clock = {}};
         std::set<std::string> acknowledged;
         {
             auto journal = SqliteJournal::open(options);
@@ -216,7 +223,8 @@ void sweep(int write_code, int sync_code, bool persistent) {
                     acknowledged.insert(uid);
                 if (const auto leases = (*journal)->lease_routing(10))
                     for (const auto& lease : *leases)
-                        (*journal)->plan(lease.row.id, {{lease.deliveries.at(0).id, explicit_le, ""}});
+                        (*journal)->plan(lease.row.id,
+                                         {{lease.deliveries.at(0).id, explicit_le, ""}});
             }
             (*journal)->flush();
             struck = faults.struck();
@@ -231,7 +239,8 @@ void sweep(int write_code, int sync_code, bool persistent) {
         for (const auto& uid : acknowledged)
             EXPECT_TRUE(found.contains(uid)) << uid << " after a fault at call " << nth;
         SqliteFault fault;
-        const auto database = SqliteDatabase::open(options.file, SqliteDatabase::Mode::read_only, "", fault);
+        const auto database =
+            SqliteDatabase::open(options.file, SqliteDatabase::Mode::read_only, "", fault);
         auto check = database->query("PRAGMA integrity_check");
         ASSERT_TRUE(check.step());
         EXPECT_EQ(check.text(0), "ok");
@@ -240,10 +249,18 @@ void sweep(int write_code, int sync_code, bool persistent) {
     EXPECT_FALSE(struck) << "the run never got through";
 }
 
-TEST(SqliteJournalSweep, FullOnce) { sweep(SQLITE_FULL, SQLITE_FULL, false); }
-TEST(SqliteJournalSweep, FullForGood) { sweep(SQLITE_FULL, SQLITE_FULL, true); }
-TEST(SqliteJournalSweep, IoErrorOnce) { sweep(SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC, false); }
-TEST(SqliteJournalSweep, IoErrorForGood) { sweep(SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC, true); }
+TEST(SqliteJournalSweep, FullOnce) {
+    sweep(SQLITE_FULL, SQLITE_FULL, false);
+}
+TEST(SqliteJournalSweep, FullForGood) {
+    sweep(SQLITE_FULL, SQLITE_FULL, true);
+}
+TEST(SqliteJournalSweep, IoErrorOnce) {
+    sweep(SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC, false);
+}
+TEST(SqliteJournalSweep, IoErrorForGood) {
+    sweep(SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC, true);
+}
 
 TEST_F(SqliteJournalTest, TheTallyAgreesWithTheRows) {
     auto journal = std::move(open().value());
@@ -266,17 +283,19 @@ TEST_F(SqliteJournalTest, TheTallyAgreesWithTheRows) {
     journal->flush();
     SqliteFault fault;
     const auto database = SqliteDatabase::open(file(), SqliteDatabase::Mode::read_only, "", fault);
-    auto query = database->query("SELECT t.deliveries, t.bytes, (SELECT count(*) FROM delivery d WHERE d.destination = "
-                                 "t.destination AND d.state = t.state), (SELECT coalesce(sum(bytes), 0) FROM delivery "
-                                 "d WHERE d.destination = t.destination AND d.state = t.state) FROM tally t");
+    auto query = database->query(
+        "SELECT t.deliveries, t.bytes, (SELECT count(*) FROM delivery d WHERE d.destination = "
+        "t.destination AND d.state = t.state), (SELECT coalesce(sum(bytes), 0) FROM delivery "
+        "d WHERE d.destination = t.destination AND d.state = t.state) FROM tally t");
     int rows = 0;
     for (; query.step(); ++rows) {
         EXPECT_EQ(query.integer(0), query.integer(2));
         EXPECT_EQ(query.integer(1), query.integer(3));
     }
     EXPECT_GE(rows, 6);
-    EXPECT_EQ(database->number("SELECT count(*) FROM (SELECT DISTINCT destination, state FROM delivery EXCEPT "
-                               "SELECT destination, state FROM tally)"),
+    EXPECT_EQ(database->number(
+                  "SELECT count(*) FROM (SELECT DISTINCT destination, state FROM delivery EXCEPT "
+                  "SELECT destination, state FROM tally)"),
               0);
 }
 

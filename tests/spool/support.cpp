@@ -14,10 +14,11 @@ namespace dcmflow::spool_test {
 namespace fs = std::filesystem;
 
 TempFolder::TempFolder() {
-    // In memory where there is such a place: these tests sync thousands of times, and what a sync does to a real
-    // disk is not what they look at.
+    // In memory where there is such a place: these tests sync thousands of times, and what a sync
+    // does to a real disk is not what they look at.
     const bool memory = ::access("/dev/shm", W_OK) == 0;
-    std::string name = (memory ? fs::path("/dev/shm") : fs::temp_directory_path()) / "dcmflow-spool-XXXXXX";
+    std::string name =
+        (memory ? fs::path("/dev/shm") : fs::temp_directory_path()) / "dcmflow-spool-XXXXXX";
     if (::mkdtemp(name.data()) == nullptr)
         throw std::runtime_error("no temporary folder");
     path_ = name;
@@ -37,7 +38,8 @@ rules::Decision deliver_to(const std::vector<std::string>& destinations, rules::
     return decision;
 }
 
-AcceptRequest request_for(const std::string& sop_uid, const rules::Decision& decision, int content) {
+AcceptRequest request_for(const std::string& sop_uid, const rules::Decision& decision,
+                          int content) {
     AcceptRequest request;
     auto& instance = request.instance;
     instance.sop_instance_uid = sop_uid;
@@ -76,7 +78,8 @@ BlobRequest blob_request(const std::string& sop_uid, const rules::Decision& deci
     instance.digest = digest_of(data_set);
     const auto hex = instance.digest.hex();
     made.file = header.bytes;
-    std::ranges::copy(std::as_bytes(std::span(hex)), made.file.begin() + static_cast<std::ptrdiff_t>(header.digest_offset));
+    std::ranges::copy(std::as_bytes(std::span(hex)),
+                      made.file.begin() + static_cast<std::ptrdiff_t>(header.digest_offset));
     made.file.insert(made.file.end(), data_set.begin(), data_set.end());
     return made;
 }
@@ -94,7 +97,8 @@ AcceptRequest store_blob(Spool& spool, const std::string& sop_uid, const rules::
 }
 
 Adopt adopt_to(const rules::Decision& decision) {
-    return [decision](const std::string& blob, std::span<const std::byte> file) -> Result<AcceptRequest> {
+    return [decision](const std::string& blob,
+                      std::span<const std::byte> file) -> Result<AcceptRequest> {
         const auto meta = read_file_meta(file);
         if (!meta)
             return tl::unexpected(meta.error());

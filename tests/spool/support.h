@@ -36,12 +36,14 @@ inline const std::string jpeg_ls = "1.2.840.10008.1.2.4.80";
 rules::Decision deliver_to(const std::vector<std::string>& destinations,
                            rules::Priority priority = rules::Priority::normal);
 // A request whose blob exists in name only; `content` makes the digest.
-AcceptRequest request_for(const std::string& sop_uid, const rules::Decision& decision, int content = 0);
+AcceptRequest request_for(const std::string& sop_uid, const rules::Decision& decision,
+                          int content = 0);
 
 // `size` bytes that depend on `seed`.
 std::vector<std::byte> some_bytes(std::size_t size, unsigned seed);
 
-// The bytes of a blob as the receiver makes it, and the request that goes with it but for the blob's name.
+// The bytes of a blob as the receiver makes it, and the request that goes with it but for the
+// blob's name.
 struct BlobRequest {
     AcceptRequest request;
     std::vector<std::byte> file;

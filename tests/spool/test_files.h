@@ -14,7 +14,9 @@ class PassingFiles : public Files {
   public:
     int create(const Path& path) override { return real_->create(path); }
     int open_read(const Path& path) override { return real_->open_read(path); }
-    std::int64_t write(int fd, std::span<const std::byte> bytes) override { return real_->write(fd, bytes); }
+    std::int64_t write(int fd, std::span<const std::byte> bytes) override {
+        return real_->write(fd, bytes);
+    }
     std::int64_t pwrite(int fd, std::span<const std::byte> bytes, std::uint64_t offset) override {
         return real_->pwrite(fd, bytes, offset);
     }
@@ -25,21 +27,30 @@ class PassingFiles : public Files {
     int close(int fd) override { return real_->close(fd); }
     std::int64_t size(int fd) override { return real_->size(fd); }
     std::int64_t size(const Path& path) override { return real_->size(path); }
-    int map(int fd, std::size_t length, const std::byte** address) override { return real_->map(fd, length, address); }
-    void unmap(const std::byte* address, std::size_t length) override { real_->unmap(address, length); }
-    int rename(const Path& from, const Path& to, bool replace) override { return real_->rename(from, to, replace); }
+    int map(int fd, std::size_t length, const std::byte** address) override {
+        return real_->map(fd, length, address);
+    }
+    void unmap(const std::byte* address, std::size_t length) override {
+        real_->unmap(address, length);
+    }
+    int rename(const Path& from, const Path& to, bool replace) override {
+        return real_->rename(from, to, replace);
+    }
     int unlink(const Path& path) override { return real_->unlink(path); }
     int make_folder(const Path& path) override { return real_->make_folder(path); }
     int remove_folder(const Path& path) override { return real_->remove_folder(path); }
     int fsync_folder(const Path& path) override { return real_->fsync_folder(path); }
-    int list(const Path& path, std::vector<Entry>& entries) override { return real_->list(path, entries); }
+    int list(const Path& path, std::vector<Entry>& entries) override {
+        return real_->list(path, entries);
+    }
     int space(const Path& path, Space& space) override { return real_->space(path, space); }
 
   protected:
     std::shared_ptr<Files> real_ = real_files();
 };
 
-// The nth call that can fail fails; if persistent, all later ones too. A failing write writes half before.
+// The nth call that can fail fails; if persistent, all later ones too. A failing write writes half
+// before.
 class FailingFiles final : public PassingFiles {
   public:
     void fail(int nth, int error, bool persistent) {
@@ -74,7 +85,9 @@ class FailingFiles final : public PassingFiles {
         return strikes() ? -error_ : real_->rename(from, to, replace);
     }
     int unlink(const Path& path) override { return strikes() ? -error_ : real_->unlink(path); }
-    int make_folder(const Path& path) override { return strikes() ? -error_ : real_->make_folder(path); }
+    int make_folder(const Path& path) override {
+        return strikes() ? -error_ : real_->make_folder(path);
+    }
     int fsync_folder(const Path& path) override {
         ++folder_syncs_;
         return strikes() ? -error_ : real_->fsync_folder(path);
@@ -101,9 +114,9 @@ class FailingFiles final : public PassingFiles {
 class ForgetfulFiles final : public PassingFiles {
   public:
     enum class Cut {
-        nothing_unsynced, // no name and no byte that was not synced
+        nothing_unsynced,   // no name and no byte that was not synced
         names_without_data, // all names, but of the data only what was synced
-        torn, // all names, and half of the data that was not synced
+        torn,               // all names, and half of the data that was not synced
     };
     explicit ForgetfulFiles(Path root) : root_(std::move(root)) { note_names(root_); }
 
@@ -123,8 +136,8 @@ class ForgetfulFiles final : public PassingFiles {
 
     const Path root_;
     std::mutex mutex_;
-    std::map<Path, std::map<std::string, Inode>> names_;   // of each folder, when it was synced last
-    std::map<Inode, std::string> data_;                    // of each file, when it was synced last
+    std::map<Path, std::map<std::string, Inode>> names_; // of each folder, when it was synced last
+    std::map<Inode, std::string> data_;                  // of each file, when it was synced last
     std::map<Inode, int> pins_; // keeps inodes of removed files from being used again
 };
 
