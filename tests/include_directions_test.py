@@ -12,7 +12,7 @@ ARROWS = {
     "codecs": {"codecs"},
     "rules": {"rules"},
     "pipeline": {"pipeline", "codecs", "rules"},
-    "bench": {"bench", "pipeline", "codecs", "rules"},
+    "bench": {"bench", "tests", "pipeline", "codecs", "rules"},  # tests: the reader of the corpus
     "tests": {"tests", "pipeline", "codecs", "rules"},
 }
 # room of the pipeline → rooms that it may include; rooms not named may include all

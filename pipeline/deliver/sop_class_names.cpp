@@ -1,8 +1,8 @@
 #include "pipeline/deliver/sop_class_names.h"
 
-#include "dcmtk/config/osconfig.h"
+#include <dcmtk/config/osconfig.h>
 
-#include "dcmtk/dcmdata/dcuid.h"
+#include <dcmtk/dcmdata/dcuid.h>
 
 namespace dcmflow::deliver {
 
