@@ -177,16 +177,22 @@ int act(const Shared& shared, const Options& options, const std::string& action)
     if (!backend)
         return backend.error();
     std::uint64_t count = 0;
+    std::uint64_t sending = 0;
     const int code = backend->ask(
         {{"verb", "act"},
          {"action", action},
          {"filter", options.filter()},
          {"target", options.target}},
-        [](const json&) {}, &count);
+        [&](const json& object) { sending = object.value("sending", std::uint64_t{0}); }, &count);
     if (code != exit_ok)
         return code;
+    if (sending > 0)
+        talk(fmt::format("{} are being sent at this moment and were left alone; give the command "
+                         "again for them",
+                         human_count(sending)));
     if (shared.json)
-        print_line(json{{"action", action}, {"changed", count}}.dump());
+        print_line(
+            json{{"action", action}, {"changed", count}, {"sending", sending}}.dump());
     else
         print_line(fmt::format("{} deliveries changed", human_count(count)));
     return exit_ok;

@@ -138,7 +138,7 @@ void QueueService::handle(const json& request, const Emit& emit) {
     } else if (verb == "show") {
         status = show(request, emit, count);
     } else if (verb == "act") {
-        status = act(request, count);
+        status = act(request, emit, count);
     } else if (verb == "pause" || verb == "resume") {
         status = set_paused(request, verb == "pause");
     } else {
@@ -241,7 +241,7 @@ Status QueueService::show(const json& request, const Emit& emit, std::uint64_t& 
     return {};
 }
 
-Status QueueService::act(const json& request, std::uint64_t& count) {
+Status QueueService::act(const json& request, const Emit& emit, std::uint64_t& count) {
     const auto action = action_from(request.value("action", ""));
     if (!action)
         return fail(ErrorCode::invalid_argument, "unknown action '" + request.value("action", "") + "'");
@@ -262,6 +262,13 @@ Status QueueService::act(const json& request, std::uint64_t& count) {
     if (!changed)
         return tl::unexpected(changed.error());
     count += *changed;
+    QueueFilter on_the_wire = *filter;
+    on_the_wire.limit = page;
+    if (!on_the_wire.state)
+        on_the_wire.state = DeliveryState::sending;
+    if (*on_the_wire.state == DeliveryState::sending)
+        if (const auto sending = spool_.journal().query(on_the_wire); sending && !sending->empty())
+            emit({{"sending", sending->size()}});
     if (*action == QueueAction::retry)
         for (const auto& name : destinations_)
             if (filter->destination.empty() || filter->destination == name)

@@ -6,6 +6,7 @@
 //   {"verb":"list", "filter":{…}}                      one per delivery that is not delivered (design §8)
 //   {"verb":"show", "id":N}                            one per delivery of that instance, with the decision
 //   {"verb":"act", "action":"retry|hold|release|drop|move", "filter":{…}, "target":"NAME"}
+//                                                      one: how many were left alone because they are being sent
 //   {"verb":"pause"|"resume", "destination":"NAME"}
 // Filter keys: ids destination study series sop patient accession state unmatched all limit.
 // Any thread; requests may run at once.
@@ -44,7 +45,7 @@ class QueueService {
     [[nodiscard]] Status summary(const Emit& emit);
     [[nodiscard]] Status list(const nlohmann::json& request, const Emit& emit, std::uint64_t& count);
     [[nodiscard]] Status show(const nlohmann::json& request, const Emit& emit, std::uint64_t& count);
-    [[nodiscard]] Status act(const nlohmann::json& request, std::uint64_t& count);
+    [[nodiscard]] Status act(const nlohmann::json& request, const Emit& emit, std::uint64_t& count);
     [[nodiscard]] Status release_unmatched(const QueueFilter& filter, std::uint64_t& count);
     [[nodiscard]] Status set_paused(const nlohmann::json& request, bool paused);
     [[nodiscard]] Status known_destination(const std::string& name) const;
