@@ -1,6 +1,7 @@
 #include "pipeline/committer.h"
 
 #include "pipeline/dicom/part10.h"
+#include "pipeline/thread_name.h"
 
 #include <exception>
 
@@ -29,6 +30,7 @@ void Committer::drain() {
 }
 
 void Committer::run(const std::stop_token& stop) {
+    name_this_thread("committer");
     std::unique_lock lock(mutex_);
     for (;;) {
         changed_.wait(lock, stop, [&] { return !queue_.empty(); });

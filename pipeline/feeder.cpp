@@ -1,6 +1,7 @@
 #include "pipeline/feeder.h"
 
 #include "codecs/transfer_syntax.h"
+#include "pipeline/thread_name.h"
 
 #include <algorithm>
 #include <chrono>
@@ -44,6 +45,7 @@ void Feeder::stop() {
 }
 
 void Feeder::run(const std::stop_token& stop) {
+    name_this_thread("feeder");
     while (!stop.stop_requested()) {
         {
             std::unique_lock lock(mutex_);

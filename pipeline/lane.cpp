@@ -2,6 +2,7 @@
 
 #include "codecs/transfer_syntax.h"
 #include "pipeline/dicom/part10.h"
+#include "pipeline/thread_name.h"
 
 #include <algorithm>
 #include <exception>
@@ -122,6 +123,7 @@ LaneStatus Lane::status() const {
 }
 
 void Lane::run(Worker& worker, const std::stop_token& stop) {
+    name_this_thread("lane " + config_.name);
     while (wait_for_turn(worker, stop)) {
         try {
             work(worker, stop);

@@ -3,6 +3,7 @@
 #include "pipeline/decide.h"
 #include "pipeline/deliver/destination.h"
 #include "pipeline/dicom/dictionary.h"
+#include "pipeline/thread_name.h"
 
 #include <algorithm>
 #include <chrono>
@@ -173,6 +174,7 @@ Result<rules::Decision> Router::decide_again(const InstanceRow& row) {
 }
 
 void Router::keep_house(const std::stop_token& stop) {
+    name_this_thread("housekeeper");
     std::mutex mutex;
     std::condition_variable_any timer;
     bool was_healthy = true;

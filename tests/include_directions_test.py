@@ -24,7 +24,7 @@ ROOMS = {
     "deliver": {"deliver", "dicom", "config", ""},
 }
 # headers of the pipeline's root that any room may use
-BASE = {"pipeline/result.h", "pipeline/log.h"}
+BASE = {"pipeline/result.h", "pipeline/log.h", "pipeline/thread_name.h"}
 # library → places that may include it
 LIBRARIES = {
     r"dcmtk/": ["pipeline/dicom/", "pipeline/receive/", "pipeline/deliver/", "tests/", "bench/"],

@@ -1,5 +1,7 @@
 #include "pipeline/operate/control_socket.h"
 
+#include "pipeline/thread_name.h"
+
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -114,6 +116,7 @@ struct ControlServer::State {
     };
 
     void accept_clients() {
+        name_this_thread("control");
         for (;;) {
             std::array<pollfd, 2> waiting{pollfd{listener.get(), POLLIN, 0}, pollfd{wake.get(), POLLIN, 0}};
             if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR)

@@ -1,8 +1,8 @@
 #include "pipeline/receive/association_pool.h"
+#include "pipeline/thread_name.h"
 
 #include <exception>
 #include <memory>
-#include <pthread.h>
 #include <system_error>
 #include <utility>
 
@@ -43,7 +43,7 @@ bool AssociationPool::admit(Admission& admission) {
 }
 
 void AssociationPool::serve(Admission admission, Worker& worker) {
-    pthread_setname_np(pthread_self(), "dcm-assoc");
+    name_this_thread("dcm-assoc");
     {
         const std::lock_guard lock(mutex_); // admit() has counted us
     }

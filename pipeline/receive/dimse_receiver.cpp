@@ -2,8 +2,8 @@
 
 #include "pipeline/receive/association_pool.h"
 #include "pipeline/receive/door.h"
+#include "pipeline/thread_name.h"
 
-#include <pthread.h>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -48,7 +48,7 @@ Status DimseReceiver::start() {
     pool->on_ended([&door](scp::Stream stream) { door.close_gently(std::move(stream)); });
     try {
         running->door_thread = std::thread([&door] {
-            pthread_setname_np(pthread_self(), "dcm-door");
+            name_this_thread("dcm-door");
             door.run();
         });
     } catch (const std::system_error& error) {

@@ -1,5 +1,7 @@
 #include "pipeline/spool/sqlite_writer.h"
 
+#include "pipeline/thread_name.h"
+
 #include "pipeline/spool/sqlite_schema.h"
 
 #include <algorithm>
@@ -66,6 +68,7 @@ void SqliteWriter::on_work(Listener listener) {
 }
 
 void SqliteWriter::run() {
+    name_this_thread("journal");
     std::unique_lock lock(mutex_);
     for (;;) {
         if (stalled_ && !stopping_)
