@@ -15,8 +15,9 @@ Status AcceptanceBook::load() {
 
 std::optional<bool> AcceptanceBook::takes(std::string_view destination, std::string_view sop_class_uid,
                                           std::string_view transfer_syntax_uid) const {
+    const Key key{std::string(destination), std::string(sop_class_uid), std::string(transfer_syntax_uid)};
     const std::lock_guard lock(mutex_);
-    const auto found = known_.find(std::tuple(destination, sop_class_uid, transfer_syntax_uid));
+    const auto found = known_.find(key);
     return found == known_.end() ? std::nullopt : std::optional(found->second);
 }
 

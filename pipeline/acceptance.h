@@ -31,7 +31,7 @@ class AcceptanceBook {
     using Key = std::tuple<std::string, std::string, std::string>;
     Journal& journal_;
     mutable std::mutex mutex_;
-    std::map<Key, bool, std::less<>> known_; // guarded by mutex_
+    std::map<Key, bool> known_; // guarded by mutex_
 };
 
 } // namespace dcmflow
