@@ -66,21 +66,27 @@ Sending::Progress Sending::progress() const {
 }
 
 bool Sending::next(Work& work) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !queue_.empty() || in_hand_ == 0; });
     if (queue_.empty())
         return false;
     work = queue_.front();
     queue_.pop_front();
+    ++in_hand_;
     return true;
 }
 
 void Sending::put_back(const Work& work) {
     const std::lock_guard lock(mutex_);
     queue_.push_front(work);
+    --in_hand_;
+    changed_.notify_all();
 }
 
 void Sending::settle(const Work& work, const ItemResult& result) {
     const std::lock_guard lock(mutex_);
+    --in_hand_;
+    changed_.notify_all();
     ++progress_.settled;
     if (result.sent.outcome == Outcome::delivered)
         progress_.bytes += items_[work.item].bytes;

@@ -71,6 +71,8 @@ class Sending {
         int attempts = 0;
     };
     void work();
+    // Waits while the queue is empty but others may still put something back. False: all is
+    // settled.
     [[nodiscard]] bool next(Work& work);
     void put_back(const Work& work);
     void settle(const Work& work, const ItemResult& result);
@@ -87,7 +89,9 @@ class Sending {
     std::vector<std::thread> threads_;
     mutable std::mutex mutex_; // over what follows
     std::condition_variable ended_;
+    std::condition_variable changed_; // the queue or what is in hand
     std::deque<Work> queue_;
+    std::size_t in_hand_ = 0; // taken from the queue, neither settled nor put back
     Progress progress_;
     std::string connect_error_;
     int running_ = 0;
