@@ -13,6 +13,9 @@ namespace {
 // A batch is what one worker has in hand: small, so that a hung link delays few and a stat study overtakes soon.
 constexpr std::size_t batch_size = 8;
 constexpr std::chrono::seconds idle_link{5};
+// A peer that serves one association at a time (storescp as shipped) would let a second link wait until the first,
+// idle one is released: after this long it is.
+constexpr std::chrono::milliseconds make_room_after{250};
 constexpr std::chrono::seconds pause_after_trouble{1};
 constexpr std::size_t most_needs = 24; // SOP classes kept in mind for the next association
 constexpr int down_after = 3;          // link failures in a row
@@ -159,7 +162,10 @@ bool Lane::wait_for_turn(Worker& worker, const std::stop_token& stop) {
             ++active_;
             return true;
         }
-        if (worker.link && now >= worker.idle_since + idle_link) {
+        const auto idle_until = connecting_ > 0
+                                    ? std::min(worker.idle_since + idle_link, connecting_since_ + make_room_after)
+                                    : worker.idle_since + idle_link;
+        if (worker.link && now >= idle_until) {
             auto link = std::move(worker.link);
             lock.unlock();
             link.reset(); // releases the association; may take a second
@@ -173,7 +179,7 @@ bool Lane::wait_for_turn(Worker& worker, const std::stop_token& stop) {
             worker.seen_work = work_ - 1;
         }
         if (worker.link)
-            wake_at = std::min(wake_at, worker.idle_since + idle_link);
+            wake_at = std::min(wake_at, idle_until);
         if (closed_until_ > now)
             wake_at = std::min(wake_at, closed_until_);
         if (worker.next_due && !paused_)
@@ -271,7 +277,17 @@ bool Lane::ensure_link(Worker& worker, const std::vector<SendingLease>& batch) {
     }
     old.reset();
     worker.needs = needs_of(worker, batch);
+    {
+        const std::lock_guard lock(mutex_);
+        if (connecting_++ == 0)
+            connecting_since_ = Clock::now();
+    }
+    changed_.notify_all();
     auto connected = destination_->connect(worker.needs);
+    {
+        const std::lock_guard lock(mutex_);
+        --connecting_;
+    }
     if (!connected) {
         link_failed(connected.error().text, connected.error().permanent);
         return false;

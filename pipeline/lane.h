@@ -95,6 +95,8 @@ class Lane {
     bool holding_ = false;    // the peer refuses us by policy: a config fault on either side
     int window_ = 1;
     int active_ = 0;          // workers between lease and settle
+    int connecting_ = 0;      // workers that wait for an association
+    Clock::time_point connecting_since_{};
     int failures_ = 0;        // link failures in a row
     Clock::time_point closed_until_{};
     std::int64_t last_success_ = 0; // Unix ms

@@ -107,6 +107,8 @@ struct Script {
     std::set<std::string, std::less<>> refused_syntaxes;
     std::vector<std::string> sent; // "uid syntax", in order
     int connects = 0;
+    bool one_at_a_time = false; // connect waits while another link is open
+    int open_links = 0;
     bool blocked = false; // sends wait
     bool aborted = false;
     int sending = 0;
@@ -131,6 +133,13 @@ struct Script {
 class FakeLink final : public Link {
   public:
     FakeLink(Script& script, std::span<const Need> needs) : script_(script), needs_(needs.begin(), needs.end()) {}
+    ~FakeLink() override {
+        {
+            const std::lock_guard lock(script_.mutex);
+            --script_.open_links;
+        }
+        script_.changed.notify_all();
+    }
     [[nodiscard]] bool takes(std::string_view, std::string_view syntax) const override {
         const std::lock_guard lock(script_.mutex);
         return !script_.refused_syntaxes.contains(syntax);
@@ -177,10 +186,12 @@ class FakeDestination final : public Destination {
     FakeDestination(std::string name, Script& script) : name_(std::move(name)), script_(script) {}
     [[nodiscard]] const std::string& name() const override { return name_; }
     [[nodiscard]] tl::expected<std::unique_ptr<Link>, ConnectError> connect(std::span<const Need> needs) override {
-        const std::lock_guard lock(script_.mutex);
+        std::unique_lock lock(script_.mutex);
+        script_.changed.wait(lock, [&] { return !script_.one_at_a_time || script_.open_links == 0; });
         ++script_.connects;
         if (auto error = script_.connect(); !error.empty())
             return tl::unexpected(ConnectError{false, error});
+        ++script_.open_links;
         return std::make_unique<FakeLink>(script_, needs);
     }
     [[nodiscard]] std::vector<ProbeStep> probe(std::span<const Need>) override { return {}; }

@@ -186,6 +186,17 @@ TEST_F(LaneTest, TheWindowOpensSlowly) {
     EXPECT_LE(script.connects, 4);
 }
 
+TEST_F(LaneTest, AnIdleLinkMakesRoomForOneThatWaits) {
+    // A peer with room for one association: the second connect waits until the first link is gone.
+    start({"original"}, 2);
+    script.one_at_a_time = true;
+    go();
+    for (unsigned i = 0; i < 60; ++i)
+        put("2.25.9." + std::to_string(i), i);
+    EXPECT_TRUE(all_in(DeliveryState::delivered, 60));
+    EXPECT_EQ(lane->status().link_failures, 0U);
+}
+
 TEST_F(LaneTest, PausedSendsNothingAndResumes) {
     start();
     feeder->start();
