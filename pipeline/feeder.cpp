@@ -13,6 +13,9 @@ namespace {
 // Small, so that a stat study that arrives now waits for few others; large enough to spare journal round trips.
 constexpr std::size_t batch = 8;
 constexpr std::uint64_t deflate_guess = 16;
+constexpr std::uint64_t decode_guess = 10;
+constexpr std::uint64_t most_decoded = 64ULL << 20;
+constexpr std::uint64_t overhead = 64ULL << 10;
 constexpr std::chrono::seconds pause_after_trouble{1};
 } // namespace
 
@@ -22,8 +25,13 @@ Feeder::Feeder(Spool& spool, Budget& budget, Flow& flow, Logger& logger)
 std::uint64_t Feeder::cost(const Instance& instance) {
     const auto* syntax = codecs::find_by_uid(instance.transfer_syntax_uid);
     const bool deflated = syntax != nullptr && syntax->deflated;
-    const auto inflated = deflated ? std::min(max_inflated_bytes, deflate_guess * instance.bytes) : 0;
-    return 2 * instance.bytes + inflated + (64U << 10);
+    if (deflated)
+        return 2 * instance.bytes + std::min(max_inflated_bytes, deflate_guess * instance.bytes) + overhead;
+    // A compressed source may be decoded for a destination that takes nothing else; large results go to disk as they
+    // are made.
+    if (syntax != nullptr && syntax->encapsulated && syntax->can_read)
+        return instance.bytes + std::min(decode_guess * instance.bytes, most_decoded) + overhead;
+    return 2 * instance.bytes + overhead;
 }
 
 void Feeder::start() {
@@ -86,17 +94,13 @@ void Feeder::feed_one(RoutingLease leased, const std::stop_token& stop) {
     auto blob = spool_.open_verified(lease.row());
     if (!blob) {
         const auto& error = blob.error();
-        const auto& uid = lease.row().instance.sop_instance_uid;
-        if (error.code == ErrorCode::not_found) {
-            if (!spool_.journal().condemn(lease.row().id, error.text))
-                trouble_ = true;
-            logger_.log(LogLevel::alarm, "object_lost", {{"sop_instance_uid", uid}, {"error", error.text}});
-        } else if (error.code == ErrorCode::malformed) {
-            logger_.log(LogLevel::alarm, "object_damaged", {{"sop_instance_uid", uid}, {"error", error.text}});
-        } else {
+        const bool exhausted = error.code == ErrorCode::memory || error.code == ErrorCode::no_space;
+        logger_.log(exhausted ? LogLevel::error : LogLevel::alarm, "object_not_opened",
+                    {{"sop_instance_uid", lease.row().instance.sop_instance_uid}, {"error", error.text}});
+        // Out of descriptors is everybody's trouble: wait. All else is this object's: hold it, or it would be first
+        // in line for ever.
+        if (exhausted || !spool_.journal().condemn(lease.row().id, error.text))
             trouble_ = true;
-            logger_.log(LogLevel::error, "object_not_opened", {{"sop_instance_uid", uid}, {"error", error.text}});
-        }
         return;
     }
     flow_.submit(std::make_shared<Job>(std::move(lease), std::move(*credit), std::move(*blob)));

@@ -40,8 +40,9 @@ class Lease {
 
     // The deliveries become ready; the lease is settled.
     void plan(std::vector<PlannedSyntax> planned) {
-        if (Journal* journal = std::exchange(journal_, nullptr))
-            journal->plan(lease_.row.id, std::move(planned));
+        if (journal_ != nullptr)
+            journal_->plan(lease_.row.id, std::move(planned));
+        journal_ = nullptr; // after the call: if it threw, the lease goes back
     }
     // The row was dealt with elsewhere (condemned): nothing goes back.
     void forget() { journal_ = nullptr; }

@@ -5,6 +5,7 @@
 #include "pipeline/thread_name.h"
 
 #include <algorithm>
+#include <condition_variable>
 #include <exception>
 
 namespace dcmflow {
@@ -17,6 +18,7 @@ constexpr std::chrono::seconds idle_link{5};
 // idle one is released: after this long it is.
 constexpr std::chrono::milliseconds make_room_after{250};
 constexpr std::chrono::seconds pause_after_trouble{1};
+constexpr std::chrono::minutes look_again{10};
 constexpr std::size_t most_needs = 24; // SOP classes kept in mind for the next association
 constexpr int down_after = 3;          // link failures in a row
 } // namespace
@@ -26,7 +28,7 @@ struct Lane::Worker {
     std::vector<Need> needs;    // what the link was asked for; the worker's thread only
     std::vector<Need> history;  // what recent associations needed; the worker's thread only
     std::uint64_t seen_work = 0;
-    bool trouble = false;       // the journal failed: wait a little
+    std::string link_error;     // why there is no link; the worker's thread only
     std::optional<std::int64_t> next_due;
     Clock::time_point idle_since{};
     std::jthread thread;
@@ -131,10 +133,9 @@ void Lane::run(Worker& worker, const std::stop_token& stop) {
         try {
             work(worker, stop);
         } catch (const std::exception& error) {
-            // The wall of the lanes. What was in hand is reclaimed like after a crash, but now.
-            worker.trouble = true;
-            logger_.log(LogLevel::error, "lane_failure",
-                        {{"destination", config_.name}, {"error", error.what()}});
+            trouble("lane_failure", error.what()); // the wall of the lanes
+        } catch (...) {
+            trouble("lane_failure", "unknown exception");
         }
         {
             const std::lock_guard lock(mutex_);
@@ -143,8 +144,28 @@ void Lane::run(Worker& worker, const std::stop_token& stop) {
         worker.idle_since = Clock::now();
         changed_.notify_all();
     }
-    const std::lock_guard lock(mutex_);
-    worker.link.reset();
+    drop_link(worker);
+}
+
+// A polite release may take a second: never under the mutex.
+void Lane::drop_link(Worker& worker) {
+    std::shared_ptr<Link> link;
+    {
+        const std::lock_guard lock(mutex_);
+        link = std::move(worker.link);
+        worker.link.reset();
+    }
+    link.reset();
+}
+
+// The journal, memory or descriptors failed: nobody leases for a moment, whatever wakes up.
+void Lane::trouble(std::string_view event, const std::string& error) {
+    {
+        const std::lock_guard lock(mutex_);
+        trouble_until_ = Clock::now() + pause_after_trouble;
+        ++work_;
+    }
+    logger_.log(LogLevel::error, event, {{"destination", config_.name}, {"error", error}});
 }
 
 // Blocks until this worker may lease; counts it as active. False: stopping.
@@ -155,8 +176,8 @@ bool Lane::wait_for_turn(Worker& worker, const std::stop_token& stop) {
             return false;
         const auto now = Clock::now();
         const bool due = worker.next_due && *worker.next_due <= unix_ms_now();
-        const bool open = !paused_ && now >= closed_until_ && active_ < window_;
-        if (open && !worker.trouble && (due || work_ != worker.seen_work)) {
+        const bool open = !paused_ && now >= closed_until_ && now >= trouble_until_ && active_ < window_;
+        if (open && (due || work_ != worker.seen_work)) {
             worker.seen_work = work_;
             worker.next_due.reset();
             ++active_;
@@ -172,12 +193,9 @@ bool Lane::wait_for_turn(Worker& worker, const std::stop_token& stop) {
             lock.lock();
             continue;
         }
-        auto wake_at = now + std::chrono::hours(1);
-        if (worker.trouble) {
-            wake_at = now + pause_after_trouble;
-            worker.trouble = false;
-            worker.seen_work = work_ - 1;
-        }
+        auto wake_at = now + look_again;
+        if (trouble_until_ > now)
+            wake_at = std::min(wake_at, trouble_until_);
         if (worker.link)
             wake_at = std::min(wake_at, idle_until);
         if (closed_until_ > now)
@@ -185,7 +203,8 @@ bool Lane::wait_for_turn(Worker& worker, const std::stop_token& stop) {
         if (worker.next_due && !paused_)
             wake_at = std::min(wake_at, now + std::chrono::milliseconds(
                                                   std::max<std::int64_t>(1, *worker.next_due - unix_ms_now())));
-        changed_.wait_until(lock, wake_at);
+        if (changed_.wait_until(lock, wake_at) == std::cv_status::timeout && wake_at >= now + look_again)
+            ++work_; // a wall clock that was set, or a wake-up that was lost: look now and then
     }
 }
 
@@ -198,26 +217,40 @@ void Lane::work(Worker& worker, const std::stop_token& stop) {
         }
         auto leased = spool_.journal().lease_sending(config_.name, batch_size, unix_ms_now());
         if (!leased) {
-            worker.trouble = true;
-            logger_.log(LogLevel::error, "lease_failed",
-                        {{"destination", config_.name}, {"error", leased.error().text}});
+            trouble("lease_failed", leased.error().text);
             return;
         }
         if (leased->empty()) {
             const auto due = spool_.journal().next_due(config_.name);
-            worker.next_due = due ? *due : std::nullopt;
-            return;
-        }
-        bool link_alive = ensure_link(worker, *leased);
-        for (const auto& lease : *leased) {
-            const bool go_on = link_alive && !stop.stop_requested();
-            if (!go_on)
-                give_back(lease, {});
+            if (due)
+                worker.next_due = *due;
             else
-                link_alive = deliver(worker, lease);
-        }
-        if (!link_alive)
+                trouble("due_unknown", due.error().text);
             return;
+        }
+        if (!work_through(worker, *leased, stop))
+            return;
+    }
+}
+
+// Whatever happens, no row of the batch stays `sending`.
+bool Lane::work_through(Worker& worker, const std::vector<SendingLease>& batch, const std::stop_token& stop) {
+    std::size_t next = 0;
+    try {
+        bool link_alive = ensure_link(worker, batch);
+        for (; next < batch.size(); ++next) {
+            if (!link_alive || stop.stop_requested())
+                give_back(batch[next], link_alive ? std::string() : worker.link_error);
+            else
+                link_alive = deliver(worker, batch[next]);
+        }
+        return link_alive;
+    } catch (...) {
+        // The one in hand may have been sent, which costs a repeated delivery at worst.
+        for (; next < batch.size(); ++next)
+            give_back(batch[next], {});
+        drop_link(worker);
+        throw;
     }
 }
 
@@ -269,13 +302,8 @@ bool Lane::ensure_link(Worker& worker, const std::vector<SendingLease>& batch) {
         if (serves)
             return true;
     }
-    std::shared_ptr<Link> old;
-    {
-        const std::lock_guard lock(mutex_);
-        old = std::move(worker.link);
-        worker.link.reset();
-    }
-    old.reset();
+    drop_link(worker);
+    worker.link_error.clear();
     worker.needs = needs_of(worker, batch);
     {
         const std::lock_guard lock(mutex_);
@@ -289,7 +317,8 @@ bool Lane::ensure_link(Worker& worker, const std::vector<SendingLease>& batch) {
         --connecting_;
     }
     if (!connected) {
-        link_failed(connected.error().text, connected.error().permanent);
+        worker.link_error = connected.error().text;
+        link_failed(worker.link_error, connected.error().permanent);
         return false;
     }
     worker.history = worker.needs;
@@ -312,7 +341,7 @@ void Lane::teach(const Link& link, const std::vector<Need>& needs) {
 
 bool Lane::deliver(Worker& worker, const SendingLease& lease) {
     if ((lease.delivery.alone || !worker.link || !worker.link->usable()) && !ensure_link(worker, {lease})) {
-        give_back(lease, {});
+        give_back(lease, worker.link_error);
         return false;
     }
     const auto& instance = lease.row.instance;
@@ -320,14 +349,7 @@ bool Lane::deliver(Worker& worker, const SendingLease& lease) {
     auto blob = derived ? spool_.blobs().open(Spool::derived_name(lease.row.id, lease.delivery.syntax))
                         : spool_.open_verified(lease.row);
     if (!blob) {
-        // A derived blob is a cache: made again. An original that is gone or damaged was condemned by the spool.
-        if (derived)
-            spool_.journal().settle({.delivery = lease.delivery.id, .state = DeliveryState::waiting});
-        else if (blob.error().code == ErrorCode::not_found || blob.error().code == ErrorCode::malformed)
-            spool_.journal().settle({.delivery = lease.delivery.id, .state = DeliveryState::held,
-                                     .error = blob.error().text});
-        else
-            give_back(lease, blob.error().text);
+        settle_unreadable(lease, blob.error(), derived);
         return true;
     }
     if (!worker.link->takes(instance.sop_class_uid, lease.delivery.syntax)) {

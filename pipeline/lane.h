@@ -63,6 +63,10 @@ class Lane {
     void run(Worker& worker, const std::stop_token& stop);
     [[nodiscard]] bool wait_for_turn(Worker& worker, const std::stop_token& stop);
     void work(Worker& worker, const std::stop_token& stop);
+    // False when the link is gone.
+    [[nodiscard]] bool work_through(Worker& worker, const std::vector<SendingLease>& batch, const std::stop_token& stop);
+    void drop_link(Worker& worker);
+    void trouble(std::string_view event, const std::string& error);
     // Returns false when the link is gone and the rest of the batch must go back.
     [[nodiscard]] bool deliver(Worker& worker, const SendingLease& lease);
     [[nodiscard]] bool ensure_link(Worker& worker, const std::vector<SendingLease>& batch);
@@ -72,6 +76,9 @@ class Lane {
     void settle_refusal(const SendingLease& lease, Settlement settlement, const std::string& error);
     void settle_context_refused(const SendingLease& lease);
     void settle_unknown(const SendingLease& lease, const std::string& error);
+    void settle_unreadable(const SendingLease& lease, const Error& error, bool derived);
+    [[nodiscard]] bool too_old(const SendingLease& lease) const;
+    void forget_row(DeliveryId delivery);
     void give_back(const SendingLease& lease, const std::string& error);
     void link_failed(const std::string& error, bool permanent);
     void link_worked();
@@ -99,6 +106,8 @@ class Lane {
     Clock::time_point connecting_since_{};
     int failures_ = 0;        // link failures in a row
     Clock::time_point closed_until_{};
+    Clock::time_point trouble_until_{};
+    std::int64_t last_unknown_ = 0; // Unix ms
     std::int64_t last_success_ = 0; // Unix ms
     std::map<DeliveryId, std::int64_t> unknown_since_; // last unknown outcome of a row, Unix ms
     std::map<DeliveryId, int> redirects_; // refused contexts since the row was last counted

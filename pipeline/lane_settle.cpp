@@ -27,9 +27,8 @@ void Lane::settle(const SendingLease& lease, const SendResult& result) {
             ++counts_.delivered;
             counts_.warnings += result.warning ? 1 : 0;
             counts_.bytes += lease.row.instance.bytes;
-            unknown_since_.erase(lease.delivery.id);
-            redirects_.erase(lease.delivery.id);
         }
+        forget_row(lease.delivery.id);
         logger_.log(result.warning ? LogLevel::warning : LogLevel::info, "delivered",
                     {{"destination", config_.name},
                      {"sop_instance_uid", uid},
@@ -42,6 +41,7 @@ void Lane::settle(const SendingLease& lease, const SendResult& result) {
         settlement.state = DeliveryState::failed;
         settlement.count_attempt = true;
         spool_.journal().settle(settlement);
+        forget_row(lease.delivery.id);
         const std::lock_guard lock(mutex_);
         ++counts_.object_failures;
         return;
@@ -75,6 +75,8 @@ void Lane::settle_refusal(const SendingLease& lease, Settlement settlement, cons
         counts_.last_error = error;
         redirects_.erase(lease.delivery.id);
     }
+    if (last)
+        forget_row(lease.delivery.id);
     logger_.log(last ? LogLevel::error : LogLevel::warning, last ? "delivery_failed" : "delivery_refused",
                 {{"destination", config_.name},
                  {"sop_instance_uid", lease.row.instance.sop_instance_uid},
@@ -87,19 +89,29 @@ void Lane::settle_refusal(const SendingLease& lease, Settlement settlement, cons
 void Lane::settle_unknown(const SendingLease& lease, const std::string& error) {
     const auto now = unix_ms_now();
     bool blame_object = false;
+    bool others_pass = false;
+    bool stopping = false;
     {
         const std::lock_guard lock(mutex_);
         const auto earlier = unknown_since_.find(lease.delivery.id);
-        const bool others_passed = earlier != unknown_since_.end() && last_success_ > earlier->second;
-        blame_object = lease.delivery.alone && others_passed &&
+        const bool passed_since = earlier != unknown_since_.end() && last_success_ > earlier->second;
+        blame_object = lease.delivery.alone && passed_since &&
                        lease.delivery.unknown_outcomes + 1 >= unknown_alone_before_counting;
+        others_pass = last_success_ > last_unknown_;
+        last_unknown_ = now;
+        stopping = stopping_;
         unknown_since_[lease.delivery.id] = now;
     }
     Settlement settlement{.delivery = lease.delivery.id, .error = error};
-    settlement.count_unknown = true;
-    settlement.alone = lease.delivery.unknown_outcomes + 1 >= unknown_before_alone;
-    if (blame_object) {
+    settlement.count_unknown = !stopping; // our own stop says nothing about the object
+    settlement.alone = lease.delivery.alone ||
+                       (!stopping && lease.delivery.unknown_outcomes + 1 >= unknown_before_alone);
+    if (blame_object && !stopping) {
         settle_refusal(lease, settlement, error);
+    } else if (too_old(lease)) {
+        settlement.state = DeliveryState::failed;
+        spool_.journal().settle(settlement);
+        forget_row(lease.delivery.id);
     } else {
         settlement.state = DeliveryState::retry;
         settlement.due = now + backoff_ms(std::min(lease.delivery.unknown_outcomes + 1, 4));
@@ -109,8 +121,8 @@ void Lane::settle_unknown(const SendingLease& lease, const std::string& error) {
                      {"sop_instance_uid", lease.row.instance.sop_instance_uid},
                      {"error", error}});
     }
-    // An object that is sent alone because it is suspect must not close the lane for the others.
-    if (!lease.delivery.alone)
+    // An object that is sent alone because it is suspect must not close the lane for the others, if they get through.
+    if (!lease.delivery.alone || !others_pass)
         link_failed(error, false);
 }
 
@@ -124,7 +136,8 @@ void Lane::settle_context_refused(const SendingLease& lease) {
         ++counts_.redirected;
     }
     if (!again) {
-        spool_.journal().settle({.delivery = lease.delivery.id, .state = DeliveryState::waiting});
+        spool_.journal().settle({.delivery = lease.delivery.id, .state = DeliveryState::waiting,
+                                 .alone = lease.delivery.alone});
         return;
     }
     const auto& instance = lease.row.instance;
@@ -137,14 +150,47 @@ void Lane::settle_context_refused(const SendingLease& lease) {
 
 // Nothing is counted against the object, but what is older than give_up fails (and is kept).
 void Lane::give_back(const SendingLease& lease, const std::string& error) {
-    Settlement settlement{.delivery = lease.delivery.id, .state = DeliveryState::ready, .error = error};
-    const auto age_ms = unix_ms_now() - lease.delivery.created;
-    const auto give_up = std::chrono::duration_cast<std::chrono::milliseconds>(config_.retry.give_up).count();
-    if (age_ms > give_up && !error.empty()) {
+    Settlement settlement{.delivery = lease.delivery.id, .state = DeliveryState::ready, .error = error,
+                          .alone = lease.delivery.alone};
+    if (!error.empty() && too_old(lease)) {
         settlement.state = DeliveryState::failed;
         settlement.error = "gave up after " + std::to_string(config_.retry.give_up.count()) + " s: " + error;
+        forget_row(lease.delivery.id);
     }
     spool_.journal().settle(settlement);
+}
+
+bool Lane::too_old(const SendingLease& lease) const {
+    const auto give_up = std::chrono::duration_cast<std::chrono::milliseconds>(config_.retry.give_up).count();
+    return unix_ms_now() - lease.delivery.created > give_up;
+}
+
+// Its bytes could not be opened. A derived blob is a cache: removed and made again. An original that is gone or damaged
+// must not leave. Anything else is tried again later, not at once: the row would be first in line for ever.
+void Lane::settle_unreadable(const SendingLease& lease, const Error& error, bool derived) {
+    Settlement settlement{.delivery = lease.delivery.id, .state = DeliveryState::retry, .error = error.text,
+                          .alone = lease.delivery.alone};
+    if (error.code == ErrorCode::memory) {
+        settlement.due = unix_ms_now() + backoff_ms(1);
+        trouble("object_not_opened", error.text);
+    } else if (derived) {
+        const auto removed = spool_.blobs().remove(Spool::derived_name(lease.row.id, lease.delivery.syntax));
+        settlement.state = removed ? DeliveryState::waiting : DeliveryState::held;
+        if (removed)
+            settlement.error.clear();
+    } else if (error.code == ErrorCode::not_found || error.code == ErrorCode::malformed) {
+        settlement.state = DeliveryState::held;
+    } else {
+        settlement.due = unix_ms_now() + backoff_ms(3);
+    }
+    spool_.journal().settle(settlement);
+}
+
+// The row leaves this lane: what was remembered of it would never be asked for again.
+void Lane::forget_row(DeliveryId delivery) {
+    const std::lock_guard lock(mutex_);
+    unknown_since_.erase(delivery);
+    redirects_.erase(delivery);
 }
 
 void Lane::link_failed(const std::string& error, bool permanent) {

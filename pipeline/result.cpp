@@ -26,11 +26,15 @@ std::string_view to_string(ErrorCode code) {
 }
 
 tl::unexpected<Error> fail_errno(int error_number, std::string_view what) {
-    const bool full = error_number == ENOSPC || error_number == EDQUOT;
+    ErrorCode code = ErrorCode::io;
+    if (error_number == ENOSPC || error_number == EDQUOT)
+        code = ErrorCode::no_space;
+    else if (error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM)
+        code = ErrorCode::memory;
     std::string text(what);
     text += ": ";
     text += std::generic_category().message(error_number);
-    return fail(full ? ErrorCode::no_space : ErrorCode::io, std::move(text));
+    return fail(code, std::move(text));
 }
 
 } // namespace dcmflow

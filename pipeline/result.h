@@ -18,7 +18,7 @@ enum class ErrorCode : std::uint8_t {
     conflict,    // e.g. another process holds the data folder
     io,          // a system call failed; the text has strerror
     no_space,    // ENOSPC, EDQUOT, or the configured quota or free-space mark
-    memory,      // the memory budget is out
+    memory,      // memory, its budget or descriptors are out
     malformed,   // bytes that are not what they should be
     mismatch,    // two things that must agree do not
     unsupported, // legal, but we do not do it
@@ -41,7 +41,7 @@ using Status = Result<void>;
 [[nodiscard]] inline tl::unexpected<Error> fail(ErrorCode code, std::string text) {
     return tl::unexpected<Error>(Error{code, std::move(text)});
 }
-// From errno: io, or no_space for ENOSPC and EDQUOT. "what: strerror".
+// From errno: io, no_space for ENOSPC and EDQUOT, memory for EMFILE, ENFILE and ENOMEM. "what: strerror".
 [[nodiscard]] tl::unexpected<Error> fail_errno(int error_number, std::string_view what);
 
 } // namespace dcmflow

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 
 namespace dcmflow {
@@ -133,8 +134,9 @@ void Router::stop() {
         for (auto& receiver : receivers_)
             stopping.emplace_back([&receiver, deadline] { receiver->stop(deadline); });
     }
-    feeder_->stop();
-    {
+    if (feeder_)
+        feeder_->stop();
+    if (flow_) {
         std::vector<std::jthread> stopping;
         for (auto& [name, lane] : lanes_)
             stopping.emplace_back([&lane = lane, deadline] { lane->stop(deadline); });
@@ -151,6 +153,7 @@ void Router::stop() {
         stopping.back().request_stop();
     }
     spool_->journal().flush();
+    spool_->journal().on_work({}); // feeder and lanes go before the journal does
     logger_.log(LogLevel::info, "stopped", {});
 }
 
@@ -179,10 +182,17 @@ void Router::keep_house(const std::stop_token& stop) {
     std::condition_variable_any timer;
     bool was_healthy = true;
     while (!stop.stop_requested()) {
-        const auto evicted = spool_->evict(
-            unix_ms_now() - std::chrono::duration_cast<std::chrono::milliseconds>(config_.node.keep_delivered).count());
-        if (evicted && *evicted > 0)
-            logger_.log(LogLevel::info, "evicted", {{"instances", std::to_string(*evicted)}});
+        try {
+            const auto evicted = spool_->evict(
+                unix_ms_now() -
+                std::chrono::duration_cast<std::chrono::milliseconds>(config_.node.keep_delivered).count());
+            if (!evicted)
+                logger_.log(LogLevel::error, "evict_failed", {{"error", evicted.error().text}});
+            else if (*evicted > 0)
+                logger_.log(LogLevel::info, "evicted", {{"instances", std::to_string(*evicted)}});
+        } catch (const std::exception& error) {
+            logger_.log(LogLevel::error, "housekeeping_failure", {{"error", error.what()}});
+        }
         const bool healthy = spool_->journal().healthy();
         if (!healthy && was_healthy)
             logger_.log(LogLevel::alarm, "journal_failed",

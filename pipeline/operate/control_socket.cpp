@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
 #include <utility>
@@ -124,17 +125,28 @@ struct ControlServer::State {
             if (waiting[1].revents != 0)
                 return;
             Fd fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+            const int failure = fd ? 0 : errno;
             clients.remove_if([](const Client& client) { return client.done.load(); });
+            if (failure == EMFILE || failure == ENFILE || failure == ENOMEM || failure == ENOBUFS)
+                ::poll(&waiting[1], 1, 200); // the connection stays in the backlog: no busy loop
             if (!fd || clients.size() >= most_clients)
                 continue; // closed: the command says that the router is busy
             set_timeouts(fd.get());
-            clients.emplace_back();
-            Client& client = clients.back();
-            client.fd = std::move(fd);
+            start_client(std::move(fd));
+        }
+    }
+
+    void start_client(Fd fd) {
+        clients.emplace_back();
+        Client& client = clients.back();
+        client.fd = std::move(fd);
+        try {
             client.thread = std::jthread([this, &client] {
                 serve(client);
                 client.done = true;
             });
+        } catch (const std::system_error&) {
+            clients.pop_back(); // no thread to be had: this command fails, not the router
         }
     }
 
@@ -181,7 +193,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(const std::filesyste
     // The spool's lock says that no other router runs here, so a socket that is left over is a dead one.
     std::error_code ignored;
     std::filesystem::remove(data_folder / socket_name, ignored);
-    state->listener = Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    state->listener = Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     state->wake = Fd(::eventfd(0, EFD_CLOEXEC));
     if (!state->listener || !state->wake)
         return fail_errno(errno, "control socket");

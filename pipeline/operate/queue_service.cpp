@@ -29,11 +29,17 @@ Result<QueueFilter> filter_from(const json& request) {
     for (const auto& [key, value] : given.items()) {
         if (const auto text = texts.find(key); text != texts.end() && value.is_string()) {
             *text->second = value.get<std::string>();
+            if (text->second->empty())
+                return fail(ErrorCode::invalid_argument, "filter '" + key + "' is empty; leave it out to match all");
             narrowed = true;
         } else if (key == "ids" && value.is_array()) {
-            for (const auto& id : value)
-                if (id.is_number_integer())
-                    filter.ids.push_back(id.get<DeliveryId>());
+            for (const auto& id : value) {
+                if (!id.is_number_integer())
+                    return fail(ErrorCode::invalid_argument, "filter 'ids' holds " + id.dump() + "; expected numbers");
+                filter.ids.push_back(id.get<DeliveryId>());
+            }
+            if (filter.ids.empty())
+                return fail(ErrorCode::invalid_argument, "filter 'ids' is empty; leave it out to match all");
             narrowed = true;
         } else if (key == "state" && value.is_string()) {
             filter.state = delivery_state_from(value.get<std::string>());
@@ -282,30 +288,38 @@ Status QueueService::act(const json& request, const Emit& emit, std::uint64_t& c
     return {};
 }
 
-// A held object without destination has nothing to release it to: today's rules are asked again.
+// A held object without destination has nothing to release it to: today's rules are asked again. One that can't be
+// read stays held and stops none of the others.
 Status QueueService::release_unmatched(const QueueFilter& filter, std::uint64_t& count) {
-    if (!filter.destination.empty())
+    if (!filter.destination.empty() || (filter.state && *filter.state != DeliveryState::held))
         return {};
     QueueFilter unmatched = filter;
     unmatched.unmatched_only = true;
     unmatched.state = DeliveryState::held;
-    const auto entries = spool_.journal().query(unmatched);
-    if (!entries)
-        return tl::unexpected(entries.error());
-    if (!entries->empty() && !hooks_.decide_again)
-        return fail(ErrorCode::invalid_argument,
-                    "objects that no rule matched need the rules to be released; give a config that can be read");
-    for (const auto& entry : *entries) {
-        const auto decision = hooks_.decide_again(entry.row);
-        if (!decision)
-            return tl::unexpected(decision.error());
-        if (decision->disposition == rules::Disposition::hold)
-            continue; // still nowhere to go
-        if (auto status = spool_.journal().decide_unmatched(entry.delivery.id, *decision); !status)
-            return status;
-        ++count;
+    unmatched.limit = page;
+    for (;;) {
+        const auto entries = spool_.journal().query(unmatched);
+        if (!entries)
+            return tl::unexpected(entries.error());
+        if (!entries->empty() && !hooks_.decide_again)
+            return fail(ErrorCode::invalid_argument,
+                        "objects that no rule matched need the rules to be released; give a config that can be read");
+        for (const auto& entry : *entries) {
+            const auto decision = hooks_.decide_again(entry.row);
+            if (decision && decision->disposition == rules::Disposition::hold)
+                continue; // still nowhere to go
+            const auto done = decision ? spool_.journal().decide_unmatched(entry.delivery.id, *decision)
+                                       : Status(tl::unexpected(decision.error()));
+            if (done)
+                ++count;
+            else
+                logger_.log(LogLevel::error, "release_failed",
+                            {{"sop_instance_uid", entry.row.instance.sop_instance_uid}, {"error", done.error().text}});
+        }
+        if (entries->size() < page)
+            return {};
+        unmatched.after = entries->back().delivery.id;
     }
-    return {};
 }
 
 Status QueueService::set_paused(const json& request, bool paused) {
