@@ -122,6 +122,19 @@ TEST_F(Graph, ADerivedBlobThatIsThereIsNotMadeAgain) {
     EXPECT_EQ(rows()[0].delivery.syntax, jpeg_ls);
 }
 
+TEST_F(Graph, AnObjectThatCannotBeOpenedIsHeldAndTheOthersPass) {
+    open({destination("a", {"jpeg-ls"})});
+    for (unsigned i = 0; i < 12; ++i)
+        put("2.25.9." + std::to_string(i), i);
+    for (unsigned i = 0; i < 9; ++i) { // more than the feeder leases at once, and first in line
+        const auto path = spool->blobs().path(rows()[i].row.instance.blob);
+        std::filesystem::remove(path);
+        std::filesystem::create_directory(path);
+    }
+    run_until_ready(3);
+    EXPECT_EQ(in_state(DeliveryState::held), 9U);
+}
+
 TEST_F(Graph, ADamagedBlobIsHeldAndNeverLeaves) {
     open({destination("a", {"jpeg-ls"})});
     put("2.25.8");

@@ -4,6 +4,8 @@
 
 #include "pipeline/feeder.h"
 
+#include <stdexcept>
+
 namespace dcmflow::test {
 namespace {
 
@@ -217,6 +219,45 @@ TEST_F(LaneTest, StopBreaksAHangingSendOffAndKeepsTheObject) {
     EXPECT_TRUE(eventually([&] { return script.waiting() == 1; }));
     lane->stop(std::chrono::steady_clock::now());
     EXPECT_EQ(in_state(DeliveryState::retry), 1U) << "the outcome is unknown, the object stays";
+}
+
+TEST_F(LaneTest, AnExceptionInALinkLeavesNoRowSending) {
+    start();
+    script.send = [](const Parcel&, int nth) -> SendResult {
+        if (nth == 2)
+            throw std::runtime_error("a bug in a link");
+        return {.outcome = Outcome::delivered};
+    };
+    feeder->start();
+    lane->start(true);
+    for (unsigned i = 0; i < 6; ++i)
+        put("2.25.9." + std::to_string(i), i);
+    EXPECT_TRUE(all_in(DeliveryState::ready, 6)); // so that they are one batch
+    lane->pause(false);
+    EXPECT_TRUE(all_in(DeliveryState::delivered, 6));
+}
+
+TEST_F(LaneTest, GivesUpOnADeadDestinationAfterItsTime) {
+    start();
+    auto hurried = config.destinations[0];
+    hurried.retry.give_up = std::chrono::seconds(0);
+    lane = std::make_unique<Lane>(hurried, std::make_unique<FakeDestination>("a", script), *spool, *acceptance, *logger);
+    script.connect = [] { return std::string("no route to host"); };
+    go();
+    put("2.25.9");
+    EXPECT_TRUE(all_in(DeliveryState::failed, 1));
+    EXPECT_NE(rows()[0].delivery.last_error.find("no route to host"), std::string::npos);
+    EXPECT_EQ(rows()[0].delivery.attempts, 0);
+}
+
+TEST_F(LaneTest, ADeadPeerThatTakesDataClosesTheLaneEvenForSuspects) {
+    start();
+    script.send = [](const Parcel&, int) { return SendResult{.outcome = Outcome::unknown, .text = "aborted"}; };
+    go();
+    put("2.25.9");
+    // Two outcomes make it a suspect; the link failures go on being counted although it is sent alone by then.
+    EXPECT_TRUE(eventually([&] { return lane->status().link_failures >= 4; }));
+    EXPECT_EQ(in_state(DeliveryState::failed), 0U) << "nobody else got through, so nobody is blamed";
 }
 
 TEST_F(LaneTest, AMissingDerivedBlobIsMadeAgain) {
