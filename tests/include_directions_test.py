@@ -19,9 +19,10 @@ ARROWS = {
 ROOMS = {
     "dicom": {"dicom", ""},
     "config": {"config", "dicom", ""},
+    "dimse": {"dimse", ""},
     "spool": {"spool", "dicom", ""},
-    "receive": {"receive", "spool", "dicom", "config", ""},
-    "deliver": {"deliver", "dicom", "config", ""},
+    "receive": {"receive", "spool", "dimse", "dicom", "config", ""},
+    "deliver": {"deliver", "dimse", "dicom", "config", ""},
 }
 # headers of the pipeline's root that any room may use
 BASE = {"pipeline/result.h", "pipeline/log.h", "pipeline/thread_name.h"}

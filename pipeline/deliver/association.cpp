@@ -1,5 +1,7 @@
 #include "pipeline/deliver/association.h"
 
+#include "pipeline/dimse/command_set.h"
+
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
@@ -10,7 +12,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t max_response_bytes = 64U << 10;
 // Larger PDUs gain nothing, and a peer that promises to take any size need not be believed.
 constexpr std::size_t max_fragment_bytes = 256U << 10;
 constexpr std::size_t pdus_per_call = 32;
@@ -74,7 +75,8 @@ class Association::Outgoing {
 
     std::size_t add(std::span<const std::byte>& source, bool command, std::size_t pdu) {
         const std::size_t bytes = std::min(fragment_bytes_, source.size());
-        headers_[pdu] = make_pdv_header(context_id_, command, bytes == source.size(), bytes);
+        headers_[pdu] =
+            dimse::make_data_header(context_id_, command, bytes == source.size(), bytes);
         pieces_.push_back({headers_[pdu].data(), headers_[pdu].size()});
         pieces_.push_back({const_cast<std::byte*>(source.data()), bytes}); // only read by sendmsg
         source = source.subspan(bytes);
@@ -85,7 +87,7 @@ class Association::Outgoing {
     std::span<const std::byte> command_;
     std::span<const std::byte> data_set_;
     std::size_t fragment_bytes_;
-    std::array<PdvHeader, pdus_per_call> headers_{};
+    std::array<dimse::DataHeader, pdus_per_call> headers_{};
     std::vector<iovec> pieces_;
     std::size_t next_ = 0;
     std::uint64_t total_ = 0;
@@ -117,14 +119,14 @@ Association::request(std::shared_ptr<ClientSocket> socket, std::string_view call
         association->give_up();
         return failed(false, "no answer to the association request: " + pdu.error().text);
     }
-    switch (static_cast<PduType>(pdu->type)) {
-    case PduType::associate_ac:
+    switch (static_cast<dimse::PduType>(pdu->type)) {
+    case dimse::PduType::associate_ac:
         break;
-    case PduType::associate_rj: {
+    case dimse::PduType::associate_rj: {
         Rejection rejection = parse_associate_rj(pdu->body);
         return failed(rejection.permanent, std::move(rejection.text));
     }
-    case PduType::abort:
+    case dimse::PduType::abort:
         return failed(false, "association aborted by the peer " + describe_abort(pdu->body));
     default:
         association->give_up();
@@ -149,12 +151,12 @@ Association::~Association() {
 }
 
 tl::expected<Association::Pdu, Association::Fault> Association::read_pdu(Deadline deadline) {
-    std::array<std::byte, pdu_header_bytes> bytes{};
+    std::array<std::byte, dimse::pdu_header_bytes> bytes{};
     IoResult result = socket_->read_exact(bytes, deadline);
     if (!result.ok()) {
         return tl::unexpected<Fault>(Fault{result.text()});
     }
-    const PduHeader header = parse_pdu_header(bytes);
+    const dimse::PduHeader header = dimse::parse_pdu_header(bytes);
     if (header.type < 1 || header.type > 7 || header.length > max_incoming_pdu) {
         return tl::unexpected<Fault>(
             Fault{fmt::format("the peer sent something that is not a PDU (type {:02X}, {} bytes)",
@@ -177,12 +179,12 @@ std::optional<Association::Fault> Association::take_pdu(Deadline deadline) {
     if (!pdu) {
         return pdu.error();
     }
-    switch (static_cast<PduType>(pdu->type)) {
-    case PduType::data:
+    switch (static_cast<dimse::PduType>(pdu->type)) {
+    case dimse::PduType::data:
         break;
-    case PduType::abort:
+    case dimse::PduType::abort:
         return Fault{"association aborted by the peer " + describe_abort(pdu->body)};
-    case PduType::release_rq:
+    case dimse::PduType::release_rq:
         return Fault{"the peer asked for the release of the association"};
     default:
         return Fault{fmt::format("the peer sent an unexpected PDU, type {:02X}", pdu->type)};
@@ -202,7 +204,7 @@ std::optional<Association::Fault> Association::take_pdu(Deadline deadline) {
 std::optional<Association::Fault> Association::take_fragment(const Pdv& pdv) {
     // Responses to C-STORE and C-ECHO have no data set.
     if (!pdv.command || response_complete_ ||
-        response_.size() + pdv.fragment.size() > max_response_bytes) {
+        response_.size() + pdv.fragment.size() > dimse::max_command_bytes) {
         return Fault{"the peer sent data that belongs to no response"};
     }
     response_.insert(response_.end(), pdv.fragment.begin(), pdv.fragment.end());
@@ -214,7 +216,7 @@ std::optional<Association::Fault> Association::take_fragment(const Pdv& pdv) {
 std::string Association::write_fault(const IoResult& result) {
     if (result.status == IoStatus::failed) {
         if (auto pdu = read_pdu(Clock::now());
-            pdu && static_cast<PduType>(pdu->type) == PduType::abort) {
+            pdu && static_cast<dimse::PduType>(pdu->type) == dimse::PduType::abort) {
             return "association aborted by the peer " + describe_abort(pdu->body);
         }
     }
@@ -268,7 +270,7 @@ Exchange Association::exchange(std::uint8_t context_id, std::span<const std::byt
     response_.clear();
     response_complete_ = false;
     const std::size_t room =
-        peer_max_pdu_ == 0 ? max_fragment_bytes : peer_max_pdu_ - pdv_header_bytes;
+        peer_max_pdu_ == 0 ? max_fragment_bytes : peer_max_pdu_ - dimse::pdv_header_bytes;
     const std::size_t fragment =
         std::min(room, max_fragment_bytes) & ~std::size_t{1}; // even (PS3.8 E.2)
     Outgoing message(context_id, command, data_set, fragment);
@@ -304,7 +306,7 @@ bool Association::usable() const {
 
 void Association::give_up() {
     broken_ = true;
-    (void)socket_->write_all(make_abort(), Clock::now());
+    (void)socket_->write_all(dimse::make_abort_by_user(), Clock::now());
     socket_->abort();
 }
 
@@ -314,7 +316,7 @@ void Association::abort() {
 
 void Association::release() {
     const Deadline deadline = Clock::now() + limits_.release;
-    if (!socket_->write_all(make_release_rq(), deadline).ok()) {
+    if (!socket_->write_all(dimse::make_release_rq(), deadline).ok()) {
         return;
     }
     while (true) {
@@ -323,10 +325,11 @@ void Association::release() {
             give_up();
             return;
         }
-        const auto type = static_cast<PduType>(pdu->type);
-        if (type == PduType::release_rq) { // collision (PS3.8 9.2, AR-8): answer, and go on waiting
-            (void)socket_->write_all(make_release_rp(), deadline);
-        } else if (type != PduType::data) {
+        const auto type = static_cast<dimse::PduType>(pdu->type);
+        if (type ==
+            dimse::PduType::release_rq) { // collision (PS3.8 9.2, AR-8): answer, and go on waiting
+            (void)socket_->write_all(dimse::make_release_rp(), deadline);
+        } else if (type != dimse::PduType::data) {
             return;
         }
     }

@@ -4,6 +4,7 @@
 #include "pipeline/deliver/sop_class_names.h"
 #include "pipeline/deliver/store_status.h"
 #include "pipeline/dicom/part10.h"
+#include "pipeline/dimse/command_set.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -96,7 +97,7 @@ SendResult DicomLink::send(const Parcel& parcel) {
 SendResult DicomLink::judge(const Parcel& parcel, std::uint16_t message_id,
                             const DimseResponse& response) {
     std::string wrong;
-    if (response.command != store_rsp) {
+    if (response.command != dimse::c_store_rsp) {
         wrong = fmt::format("the peer answered a C-STORE with command {:04X}", response.command);
     } else if (response.message_id != message_id) {
         wrong = fmt::format("the peer answered message {}, but {} was asked", response.message_id,
@@ -140,7 +141,7 @@ std::string describe(const PresentationContexts& contexts) {
         std::vector<std::string_view> classes;
     };
     std::vector<Group> groups;
-    std::vector<std::string_view> seen{verification_sop_class};
+    std::vector<std::string_view> seen{dimse::verification_sop_class};
     for (const PresentationContext& context : contexts.all()) {
         const std::string_view sop_class = context.sop_class_uid;
         if (std::find(seen.begin(), seen.end(), sop_class) != seen.end()) {
@@ -177,7 +178,7 @@ template <class Work> bool timed(std::vector<ProbeStep>& steps, std::string what
 }
 
 bool echo(Association& association, std::chrono::milliseconds timeout, std::string& detail) {
-    const auto context = association.contexts().accepted(verification_sop_class);
+    const auto context = association.contexts().accepted(dimse::verification_sop_class);
     if (!context) {
         detail = "the peer does not accept the Verification SOP class (C-ECHO); storing may work "
                  "all the same";
@@ -190,15 +191,15 @@ bool echo(Association& association, std::chrono::milliseconds timeout, std::stri
         return false;
     }
     const DimseResponse& response = exchange.response;
-    const bool ok =
-        response.command == echo_rsp && response.message_id == message_id && response.status == 0;
+    const bool ok = response.command == dimse::c_echo_rsp && response.message_id == message_id &&
+                    response.status == 0;
     detail = ok ? "C-ECHO answered"
                 : fmt::format("C-ECHO was answered with status {:04X}", response.status);
     return ok;
 }
 
 Need verification_need() {
-    return {std::string(verification_sop_class),
+    return {std::string(dimse::verification_sop_class),
             {std::string(codecs::uid::implicit_le), std::string(codecs::uid::explicit_le)}};
 }
 

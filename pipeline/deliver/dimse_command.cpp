@@ -1,55 +1,14 @@
 #include "pipeline/deliver/dimse_command.h"
 
+#include "pipeline/dimse/command_set.h"
+
 #include <algorithm>
 
 namespace dcmflow::deliver {
 
 namespace {
 
-void put16(std::vector<std::byte>& out, std::uint16_t value) {
-    out.push_back(static_cast<std::byte>(value & 0xFFU));
-    out.push_back(static_cast<std::byte>(value >> 8U));
-}
-
-void put32(std::vector<std::byte>& out, std::uint32_t value) {
-    put16(out, static_cast<std::uint16_t>(value & 0xFFFFU));
-    put16(out, static_cast<std::uint16_t>(value >> 16U));
-}
-
-void put_us(std::vector<std::byte>& out, std::uint16_t element, std::uint16_t value) {
-    put16(out, 0);
-    put16(out, element);
-    put32(out, 2);
-    put16(out, value);
-}
-
-void put_uid(std::vector<std::byte>& out, std::uint16_t element, std::string_view uid) {
-    put16(out, 0);
-    put16(out, element);
-    put32(out, static_cast<std::uint32_t>(uid.size() + uid.size() % 2));
-    for (const char c : uid) {
-        out.push_back(static_cast<std::byte>(c));
-    }
-    if (uid.size() % 2 != 0) {
-        out.push_back(std::byte{0});
-    }
-}
-
-// With the group length (0000,0000) in front.
-std::vector<std::byte> finished(const std::vector<std::byte>& elements) {
-    std::vector<std::byte> command;
-    command.reserve(elements.size() + 12);
-    put32(command, 0); // the tag
-    put32(command, 4);
-    put32(command, static_cast<std::uint32_t>(elements.size()));
-    command.insert(command.end(), elements.begin(), elements.end());
-    return command;
-}
-
-std::uint16_t us_of(std::span<const std::byte> value) {
-    return static_cast<std::uint16_t>(std::to_integer<unsigned>(value[0]) |
-                                      (std::to_integer<unsigned>(value[1]) << 8U));
-}
+using dimse::Element;
 
 std::string text_of(std::span<const std::byte> value) {
     std::string text;
@@ -65,23 +24,23 @@ std::string text_of(std::span<const std::byte> value) {
 
 std::vector<std::byte> make_store_rq(std::uint16_t message_id, std::string_view sop_class_uid,
                                      std::string_view sop_instance_uid) {
-    std::vector<std::byte> elements;
-    put_uid(elements, 0x0002, sop_class_uid);
-    put_us(elements, 0x0100, 0x0001); // C-STORE-RQ
-    put_us(elements, 0x0110, message_id);
-    put_us(elements, 0x0700, 0x0000); // priority medium
-    put_us(elements, 0x0800, 0x0001); // a data set follows
-    put_uid(elements, 0x1000, sop_instance_uid);
-    return finished(elements);
+    dimse::CommandSetWriter set;
+    set.put_uid(Element::affected_sop_class_uid, sop_class_uid);
+    set.put_us(Element::command_field, dimse::c_store_rq);
+    set.put_us(Element::message_id, message_id);
+    set.put_us(Element::priority, 0x0000);      // medium
+    set.put_us(Element::data_set_type, 0x0001); // a data set follows
+    set.put_uid(Element::affected_sop_instance_uid, sop_instance_uid);
+    return set.finished();
 }
 
 std::vector<std::byte> make_echo_rq(std::uint16_t message_id) {
-    std::vector<std::byte> elements;
-    put_uid(elements, 0x0002, verification_sop_class);
-    put_us(elements, 0x0100, 0x0030); // C-ECHO-RQ
-    put_us(elements, 0x0110, message_id);
-    put_us(elements, 0x0800, no_data_set);
-    return finished(elements);
+    dimse::CommandSetWriter set;
+    set.put_uid(Element::affected_sop_class_uid, dimse::verification_sop_class);
+    set.put_us(Element::command_field, dimse::c_echo_rq);
+    set.put_us(Element::message_id, message_id);
+    set.put_us(Element::data_set_type, dimse::no_data_set);
+    return set.finished();
 }
 
 Result<DimseResponse> parse_response(std::span<const std::byte> command_set) {
@@ -90,36 +49,32 @@ Result<DimseResponse> parse_response(std::span<const std::byte> command_set) {
     bool has_command = false;
     std::span<const std::byte> rest = command_set;
     while (!rest.empty()) {
-        if (rest.size() < 8) {
-            return fail(ErrorCode::malformed, "the response ends inside an element");
+        const auto taken = dimse::take_element(rest);
+        if (!taken) {
+            return fail(ErrorCode::malformed,
+                        taken.error() == dimse::CommandFault::ends_inside_element
+                            ? "the response ends inside an element"
+                            : "the response is not a command set");
         }
-        const std::uint16_t group = us_of(rest);
-        const std::uint16_t element = us_of(rest.subspan(2));
-        const std::uint64_t length =
-            us_of(rest.subspan(4)) | (std::uint64_t{us_of(rest.subspan(6))} << 16U);
-        if (group != 0 || length > rest.size() - 8) {
-            return fail(ErrorCode::malformed, "the response is not a command set");
-        }
-        const auto value = rest.subspan(8, static_cast<std::size_t>(length));
-        rest = rest.subspan(8 + static_cast<std::size_t>(length));
-        if (element == 0x1000) {
+        const auto [element, value] = *taken;
+        if (element == Element::affected_sop_instance_uid) {
             response.sop_instance_uid = text_of(value);
-        } else if (element == 0x0902) {
+        } else if (element == Element::error_comment) {
             response.error_comment = text_of(value);
         } else if (value.size() == 2) {
-            const std::uint16_t us = us_of(value);
+            const std::uint16_t us = dimse::us_of(value);
             switch (element) {
-            case 0x0100:
+            case Element::command_field:
                 response.command = us;
                 has_command = true;
                 break;
-            case 0x0120:
+            case Element::message_id_responded_to:
                 response.message_id = us;
                 break;
-            case 0x0800:
-                response.has_data_set = us != no_data_set;
+            case Element::data_set_type:
+                response.has_data_set = us != dimse::no_data_set;
                 break;
-            case 0x0900:
+            case Element::status:
                 response.status = us;
                 has_status = true;
                 break;

@@ -1,78 +1,36 @@
 #include "pipeline/deliver/upper_layer.h"
 
 #include "pipeline/dicom/part10.h"
+#include "pipeline/dimse/item.h"
 
-#include <algorithm>
+#include <array>
 #include <fmt/format.h>
 
 namespace dcmflow::deliver {
 
 namespace {
 
-constexpr std::string_view application_context = "1.2.840.10008.3.1.1.1"; // PS3.7 A.2.1
-
-void put(std::vector<std::byte>& out, std::uint64_t value, int bytes) {
-    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) {
-        out.push_back(static_cast<std::byte>(value >> shift));
-    }
-}
-
-void put_text(std::vector<std::byte>& out, std::string_view text) {
-    const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
-    out.insert(out.end(), bytes, bytes + text.size());
-}
-
-// Item type, reserved byte, 16 bit length, value (PS3.8 9.3.2).
-void put_item(std::vector<std::byte>& out, std::uint8_t type, std::string_view value) {
-    put(out, type, 1);
-    put(out, 0, 1);
-    put(out, value.size(), 2);
-    put_text(out, value);
-}
+using dimse::ItemType;
+using dimse::put16;
+using dimse::put32;
+using dimse::put8;
 
 void put_ae_title(std::vector<std::byte>& out, std::string_view title) {
     std::string padded(title.substr(0, 16));
     padded.resize(16, ' ');
-    put_text(out, padded);
-}
-
-std::uint32_t get(std::span<const std::byte> bytes, std::size_t offset, std::size_t count) {
-    std::uint32_t value = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-        value = (value << 8) | std::to_integer<std::uint32_t>(bytes[offset + i]);
-    }
-    return value;
+    dimse::put_text(out, padded);
 }
 
 // Items of a variable field, one after the other. False when a length runs past the end.
 template <class Visit> bool for_each_item(std::span<const std::byte> bytes, Visit visit) {
     while (!bytes.empty()) {
-        if (bytes.size() < 4) {
+        const auto item = dimse::take_item(bytes);
+        if (!item) {
             return false;
         }
-        const std::size_t length = get(bytes, 2, 2);
-        if (length > bytes.size() - 4) {
-            return false;
-        }
-        visit(static_cast<std::uint8_t>(bytes[0]), bytes.subspan(4, length));
-        bytes = bytes.subspan(4 + length);
+        visit(item->type, item->value);
     }
     return true;
-}
-
-std::string_view as_uid(std::span<const std::byte> value) {
-    std::string_view text(reinterpret_cast<const char*>(value.data()), value.size());
-    while (!text.empty() && (text.back() == '\0' || text.back() == ' ')) {
-        text.remove_suffix(1);
-    }
-    return text;
-}
-
-std::array<std::byte, 10> make_short_pdu(PduType type) {
-    std::array<std::byte, 10> pdu{};
-    pdu[0] = static_cast<std::byte>(type);
-    pdu[5] = std::byte{4};
-    return pdu;
 }
 
 std::string_view rejection_reason(unsigned source, unsigned reason) {
@@ -96,46 +54,36 @@ std::string_view rejection_reason(unsigned source, unsigned reason) {
 
 } // namespace
 
-PduHeader parse_pdu_header(std::span<const std::byte, pdu_header_bytes> bytes) {
-    return {static_cast<std::uint8_t>(bytes[0]), get(bytes, 2, 4)};
-}
-
 std::vector<std::byte> make_associate_rq(std::string_view called_aet, std::string_view calling_aet,
                                          const PresentationContexts& contexts) {
-    std::vector<std::byte> pdu;
-    put(pdu, static_cast<std::uint8_t>(PduType::associate_rq), 1);
-    put(pdu, 0, 5); // reserved, and the length, known at the end
-    put(pdu, 1, 2); // protocol version
-    put(pdu, 0, 2);
-    put_ae_title(pdu, called_aet);
-    put_ae_title(pdu, calling_aet);
-    pdu.resize(pdu.size() + 32);
-    put_item(pdu, 0x10, application_context);
+    std::vector<std::byte> body;
+    put16(body, 1); // protocol version
+    put16(body, 0);
+    put_ae_title(body, called_aet);
+    put_ae_title(body, calling_aet);
+    body.resize(dimse::associate_fixed_bytes); // reserved
+    put_item(body, ItemType::application_context, dimse::dicom_application_context);
     for (const PresentationContext& context : contexts.all()) {
         std::vector<std::byte> item;
-        put(item, std::uint64_t{context.id} << 24, 4);
-        put_item(item, 0x30, context.sop_class_uid);
-        put_item(item, 0x40, context.transfer_syntax_uid);
-        put_item(pdu, 0x20, {reinterpret_cast<const char*>(item.data()), item.size()});
+        put8(item, context.id);
+        item.resize(4); // reserved
+        put_item(item, ItemType::abstract_syntax, context.sop_class_uid);
+        put_item(item, ItemType::transfer_syntax, context.transfer_syntax_uid);
+        put_item(body, ItemType::presentation_context_rq, item);
     }
+    std::vector<std::byte> length;
+    put32(length, announced_max_pdu);
     std::vector<std::byte> user; // PS3.7 D.3.3
-    put(user, 0x51000004, 4);
-    put(user, announced_max_pdu, 4);
-    put_item(user, 0x52, implementation_class_uid);
-    put_item(user, 0x55, implementation_version_name);
-    put_item(pdu, 0x50, {reinterpret_cast<const char*>(user.data()), user.size()});
-
-    const std::size_t length = pdu.size() - pdu_header_bytes;
-    for (std::size_t i = 0; i < 4; ++i) {
-        pdu[2 + i] = static_cast<std::byte>(length >> (24 - 8 * i));
-    }
-    return pdu;
+    put_item(user, ItemType::maximum_length, length);
+    put_item(user, ItemType::implementation_class_uid, implementation_class_uid);
+    put_item(user, ItemType::implementation_version, implementation_version_name);
+    put_item(body, ItemType::user_information, user);
+    return dimse::make_pdu(dimse::PduType::associate_rq, body);
 }
 
 Result<std::uint32_t> parse_associate_ac(std::span<const std::byte> body,
                                          PresentationContexts& contexts) {
-    constexpr std::size_t fixed = 68; // version, reserved, AE titles, reserved
-    if (body.size() < fixed) {
+    if (body.size() < dimse::associate_fixed_bytes) {
         return fail(ErrorCode::malformed, "the A-ASSOCIATE-AC is too short");
     }
     std::uint32_t max_pdu = 0;
@@ -146,30 +94,31 @@ Result<std::uint32_t> parse_associate_ac(std::span<const std::byte> body,
             return;
         }
         std::string_view syntax;
-        sound = sound && for_each_item(value.subspan(4),
-                                       [&](std::uint8_t type, std::span<const std::byte> sub) {
-                                           syntax = type == 0x40 ? as_uid(sub) : syntax;
-                                       });
+        const auto syntax_item = [&](ItemType type, std::span<const std::byte> sub) {
+            syntax = type == ItemType::transfer_syntax ? dimse::unpadded(sub) : syntax;
+        };
+        sound = sound && for_each_item(value.subspan(4), syntax_item);
         contexts.answer(static_cast<std::uint8_t>(value[0]), static_cast<std::uint8_t>(value[2]),
                         syntax);
     };
-    const auto item = [&](std::uint8_t type, std::span<const std::byte> value) {
-        if (type == 0x21) {
+    const auto user_item = [&](ItemType type, std::span<const std::byte> value) {
+        max_pdu =
+            type == ItemType::maximum_length && value.size() == 4 ? dimse::get32(value) : max_pdu;
+    };
+    const auto item = [&](ItemType type, std::span<const std::byte> value) {
+        if (type == ItemType::presentation_context_ac) {
             context_item(value);
-        } else if (type == 0x50) {
-            sound = sound && for_each_item(value, [&](std::uint8_t sub_type,
-                                                      std::span<const std::byte> sub) {
-                        max_pdu = sub_type == 0x51 && sub.size() == 4 ? get(sub, 0, 4) : max_pdu;
-                    });
+        } else if (type == ItemType::user_information) {
+            sound = sound && for_each_item(value, user_item);
         }
     };
-    sound = for_each_item(body.subspan(fixed), item) && sound;
+    sound = for_each_item(body.subspan(dimse::associate_fixed_bytes), item) && sound;
     if (!sound) {
         return fail(ErrorCode::malformed,
                     "the A-ASSOCIATE-AC has an item longer than what holds it");
     }
     // Two bytes of data are the least that a PDU must take, else nothing could ever be sent.
-    if (max_pdu != 0 && max_pdu < pdv_header_bytes + 2) {
+    if (max_pdu != 0 && max_pdu < dimse::pdv_header_bytes + 2) {
         return fail(ErrorCode::malformed,
                     fmt::format("the peer's maximum PDU length is {}", max_pdu));
     }
@@ -205,47 +154,22 @@ std::string describe_abort(std::span<const std::byte> body) {
     return fmt::format("by its network layer: {}", reasons[reason < reasons.size() ? reason : 0]);
 }
 
-PdvHeader make_pdv_header(std::uint8_t context_id, bool command, bool last,
-                          std::size_t fragment_bytes) {
-    PdvHeader header{};
-    header[0] = static_cast<std::byte>(PduType::data);
-    const std::size_t pdu_length = fragment_bytes + pdv_header_bytes;
-    const std::size_t pdv_length = fragment_bytes + 2;
-    for (std::size_t i = 0; i < 4; ++i) {
-        header[2 + i] = static_cast<std::byte>(pdu_length >> (24 - 8 * i));
-        header[6 + i] = static_cast<std::byte>(pdv_length >> (24 - 8 * i));
-    }
-    header[10] = static_cast<std::byte>(context_id);
-    header[11] = static_cast<std::byte>((command ? 1U : 0U) | (last ? 2U : 0U)); // PS3.8 E.2
-    return header;
-}
-
 Result<std::vector<Pdv>> parse_data_pdu(std::span<const std::byte> body) {
     std::vector<Pdv> pdvs;
     while (!body.empty()) {
-        if (body.size() < pdv_header_bytes) {
+        if (body.size() < dimse::pdv_header_bytes) {
             return fail(ErrorCode::malformed, "a P-DATA-TF ends inside a PDV header");
         }
-        const std::size_t length = get(body, 0, 4);
-        if (length < 2 || length > body.size() - 4) {
+        const auto header = dimse::parse_pdv_header(body.first<dimse::pdv_header_bytes>());
+        body = body.subspan(dimse::pdv_header_bytes);
+        if (!header || header->length > body.size()) {
             return fail(ErrorCode::malformed, "a PDV is longer than its P-DATA-TF");
         }
-        const auto control = std::to_integer<unsigned>(body[5]);
-        pdvs.push_back({static_cast<std::uint8_t>(body[4]), (control & 1U) != 0,
-                        (control & 2U) != 0, body.subspan(6, length - 2)});
-        body = body.subspan(4 + length);
+        pdvs.push_back(
+            {header->context_id, header->command, header->last, body.first(header->length)});
+        body = body.subspan(header->length);
     }
     return pdvs;
-}
-
-std::array<std::byte, 10> make_release_rq() {
-    return make_short_pdu(PduType::release_rq);
-}
-std::array<std::byte, 10> make_release_rp() {
-    return make_short_pdu(PduType::release_rp);
-}
-std::array<std::byte, 10> make_abort() {
-    return make_short_pdu(PduType::abort);
 }
 
 } // namespace dcmflow::deliver

@@ -43,7 +43,7 @@ void Association::run() {
     reception_.reset(); // an object that did not arrive whole leaves nothing
     leave();
     if (end) {
-        (void)write(make_release_rp(), last_word_patience);
+        (void)write(dimse::make_release_rp(), last_word_patience);
         log_end(LogLevel::info, "released");
         return;
     }
@@ -61,7 +61,7 @@ void Association::say_last_word(const Broken& end) {
     if (peer_aborted_ || end.why == Broken::Why::closed)
         return;
     const auto pdu = end.why == Broken::Why::malformed ? make_abort_by_provider(end.abort)
-                                                       : make_abort_by_user();
+                                                       : dimse::make_abort_by_user();
     (void)write(pdu, last_word_patience);
 }
 
@@ -72,25 +72,25 @@ Reading<void> Association::serve() {
         const auto header = reader_.next_header(stage_ == Stage::idle);
         if (!header)
             return tl::unexpected(header.error());
-        switch (static_cast<PduType>(header->type)) {
-        case PduType::data:
+        switch (static_cast<dimse::PduType>(header->type)) {
+        case dimse::PduType::data:
             if (stage_ == Stage::idle && stop_.soft.raised())
                 return broken(Broken::Why::stopped, "the receiver stopped");
             if (auto status = read_data_pdu(header->length); !status)
                 return status;
             break;
-        case PduType::release_rq:
+        case dimse::PduType::release_rq:
             if (stage_ != Stage::idle || header->length != max_short_pdu)
                 return broken(Broken::Why::malformed, "an A-RELEASE-RQ in the middle of a message",
                               AbortReason::unexpected_pdu);
             return {};
-        case PduType::abort:
+        case dimse::PduType::abort:
             peer_aborted_ = true;
             return broken(Broken::Why::closed, "the peer aborted");
-        case PduType::associate_rq:
-        case PduType::associate_ac:
-        case PduType::associate_rj:
-        case PduType::release_rp:
+        case dimse::PduType::associate_rq:
+        case dimse::PduType::associate_ac:
+        case dimse::PduType::associate_rj:
+        case dimse::PduType::release_rp:
             return broken(Broken::Why::malformed,
                           "a PDU that does not belong there, of type " +
                               std::to_string(header->type),
@@ -108,14 +108,14 @@ Reading<void> Association::read_data_pdu(std::uint32_t length) {
         return broken(Broken::Why::malformed, "a P-DATA-TF of " + std::to_string(length) + " bytes",
                       AbortReason::invalid_parameter);
     while (length > 0) {
-        std::array<std::byte, pdv_header_bytes> bytes{};
+        std::array<std::byte, dimse::pdv_header_bytes> bytes{};
         if (length < bytes.size())
             return broken(Broken::Why::malformed, "a P-DATA-TF that ends inside a PDV's header",
                           AbortReason::invalid_parameter);
         if (auto status = reader_.exact(bytes); !status)
             return status;
         length -= static_cast<std::uint32_t>(bytes.size());
-        const auto header = parse_pdv_header(bytes);
+        const auto header = dimse::parse_pdv_header(bytes);
         if (!header || header->length > length)
             return broken(Broken::Why::malformed, "a PDV whose length does not fit its P-DATA-TF",
                           AbortReason::invalid_parameter);
@@ -137,7 +137,7 @@ Reading<void> Association::read_data_pdu(std::uint32_t length) {
 }
 
 // PS3.8 Annex E: command fragments first, then those of the data set, all in one context.
-Reading<void> Association::begin_fragment(const PdvHeader& header) {
+Reading<void> Association::begin_fragment(const dimse::PdvHeader& header) {
     if (!admission_.contexts.contains(header.context_id))
         return broken(Broken::Why::malformed,
                       "a PDV in a presentation context that was not accepted",
@@ -160,9 +160,9 @@ Reading<void> Association::begin_fragment(const PdvHeader& header) {
 
 Reading<void> Association::take(std::span<const std::byte> bytes) {
     if (stage_ == Stage::command) {
-        if (command_bytes_.size() + bytes.size() > max_command_bytes)
+        if (command_bytes_.size() + bytes.size() > dimse::max_command_bytes)
             return broken(Broken::Why::malformed,
-                          "a command set of more than " + std::to_string(max_command_bytes) +
+                          "a command set of more than " + std::to_string(dimse::max_command_bytes) +
                               " bytes",
                           AbortReason::invalid_parameter);
         command_bytes_.insert(command_bytes_.end(), bytes.begin(), bytes.end());
@@ -175,7 +175,7 @@ Reading<void> Association::take(std::span<const std::byte> bytes) {
     return {};
 }
 
-Reading<void> Association::end_fragment(const PdvHeader& header) {
+Reading<void> Association::end_fragment(const dimse::PdvHeader& header) {
     if (!header.last)
         return {};
     if (stage_ == Stage::command) {
@@ -187,7 +187,7 @@ Reading<void> Association::end_fragment(const PdvHeader& header) {
         return dispatch();
     }
     stage_ = Stage::idle;
-    if (command_.field == c_store_rq)
+    if (command_.field == dimse::c_store_rq)
         return end_store();
     return respond(early_status_, early_comment_);
 }
@@ -196,14 +196,14 @@ Reading<void> Association::dispatch() {
     stage_ = command_.has_data_set ? Stage::data_set : Stage::idle;
     early_status_ = status_success;
     early_comment_.clear();
-    if (command_.field == c_store_rq)
+    if (command_.field == dimse::c_store_rq)
         return begin_store();
-    if (command_.field == c_cancel_rq)
+    if (command_.field == dimse::c_cancel_rq)
         return {}; // nothing of ours can be cancelled, and it has no response (PS3.7 9.3.2.3)
-    if ((command_.field & response_bit) != 0)
+    if ((command_.field & dimse::response_bit) != 0)
         return broken(Broken::Why::malformed, "a response to nothing",
                       AbortReason::unexpected_parameter);
-    if (command_.field == c_echo_rq) {
+    if (command_.field == dimse::c_echo_rq) {
         ++echoes_;
         counters_.echoes.fetch_add(1, std::memory_order_relaxed);
     } else {

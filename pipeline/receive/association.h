@@ -48,9 +48,9 @@ class Association {
 
     [[nodiscard]] Reading<void> serve(); // until release
     [[nodiscard]] Reading<void> read_data_pdu(std::uint32_t length);
-    [[nodiscard]] Reading<void> begin_fragment(const PdvHeader& header);
+    [[nodiscard]] Reading<void> begin_fragment(const dimse::PdvHeader& header);
     [[nodiscard]] Reading<void> take(std::span<const std::byte> bytes);
-    [[nodiscard]] Reading<void> end_fragment(const PdvHeader& header);
+    [[nodiscard]] Reading<void> end_fragment(const dimse::PdvHeader& header);
     [[nodiscard]] Reading<void> dispatch();
     [[nodiscard]] Reading<void> begin_store();
     [[nodiscard]] Reading<void> end_store();

@@ -1,11 +1,8 @@
 // DIMSE command sets (PS3.7 6.3, 9.3, E.1) as an SCP reads and answers them: pure functions; any
 // thread.
-//
-// Command sets are Implicit VR Little Endian without sequences: one bounded loop reads them.
-// DCMTK's reader is not used, because it parses them like any data set, by recursion and without a
-// bound.
 #pragma once
 
+#include "pipeline/dimse/command_set.h"
 #include "pipeline/result.h"
 
 #include <cstddef>
@@ -16,13 +13,6 @@
 #include <vector>
 
 namespace dcmflow::scp {
-
-inline constexpr std::size_t max_command_bytes = 64U << 10;
-
-inline constexpr std::uint16_t c_store_rq = 0x0001;
-inline constexpr std::uint16_t c_echo_rq = 0x0030;
-inline constexpr std::uint16_t c_cancel_rq = 0x0FFF;
-inline constexpr std::uint16_t response_bit = 0x8000;
 
 inline constexpr std::uint16_t status_success = 0x0000;
 inline constexpr std::uint16_t status_sop_class_not_supported = 0x0122;

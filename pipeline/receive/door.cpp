@@ -171,16 +171,16 @@ void Door::collect(Visitor& visitor, std::span<const std::byte> bytes) {
     auto& request = visitor.request;
     request.insert(request.end(), bytes.begin(), bytes.end());
     pending_bytes_ += bytes.size();
-    if (request[0] != std::byte(PduType::associate_rq))
+    if (request[0] != std::byte(dimse::PduType::associate_rq))
         return abort(visitor, AbortReason::unexpected_pdu, "the first PDU is no A-ASSOCIATE-RQ");
-    if (request.size() < pdu_header_bytes)
+    if (request.size() < dimse::pdu_header_bytes)
         return;
-    const auto header =
-        parse_pdu_header(std::span<const std::byte>(request).first<pdu_header_bytes>());
+    const auto header = dimse::parse_pdu_header(
+        std::span<const std::byte>(request).first<dimse::pdu_header_bytes>());
     if (header.length > max_associate_pdu)
         return abort(visitor, AbortReason::invalid_parameter,
                      "an A-ASSOCIATE-RQ of " + std::to_string(header.length) + " bytes");
-    if (request.size() >= pdu_header_bytes + header.length)
+    if (request.size() >= dimse::pdu_header_bytes + header.length)
         return settle(visitor, header.length);
     if (pending_bytes_ > options_.pending_bytes) { // whoever sent most has to go
         const auto smaller = [](const Visitor& a, const Visitor& b) {
@@ -192,13 +192,13 @@ void Door::collect(Visitor& visitor, std::span<const std::byte> bytes) {
 }
 
 void Door::settle(Visitor& visitor, std::size_t request_bytes) {
-    const auto bytes = std::span<const std::byte>(visitor.request).subspan(pdu_header_bytes);
+    const auto bytes = std::span<const std::byte>(visitor.request).subspan(dimse::pdu_header_bytes);
     const auto request = parse_associate_rq(bytes.first(request_bytes));
     if (!request)
         return abort(visitor, AbortReason::invalid_parameter, request.error().text);
     if ((request->protocol_version & 1U) == 0)
         return reject(visitor, protocol_not_supported, *request);
-    if (request->application_context != dicom_application_context)
+    if (request->application_context != dimse::dicom_application_context)
         return reject(visitor, application_context_not_supported, *request);
     if (!policy_.allow.may_associate(request->calling_aet, visitor.stream.peer()))
         return reject(visitor, calling_aet_not_recognised, *request);

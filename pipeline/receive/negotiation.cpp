@@ -1,5 +1,7 @@
 #include "pipeline/receive/negotiation.h"
 
+#include "pipeline/dimse/command_set.h"
+
 #include <algorithm>
 #include <array>
 
@@ -38,7 +40,7 @@ constexpr std::array<std::string_view, 11> storage_elsewhere{
 bool accepts_abstract_syntax(std::string_view uid) {
     if (uid.empty())
         return false;
-    if (uid == verification_sop_class || !uid.starts_with(dicom_root))
+    if (uid == dimse::verification_sop_class || !uid.starts_with(dicom_root))
         return true;
     if (uid.starts_with(storage_root))
         return std::ranges::find(not_storage, uid) == not_storage.end();

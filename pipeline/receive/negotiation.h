@@ -18,8 +18,6 @@
 
 namespace dcmflow::scp {
 
-inline constexpr std::string_view verification_sop_class = "1.2.840.10008.1.1";
-
 [[nodiscard]] bool accepts_abstract_syntax(std::string_view uid);
 
 struct AcceptedContext {

@@ -1,5 +1,5 @@
-// Upper layer PDUs (PS3.8 9.3) as an acceptor needs them: pure functions between bytes and values;
-// any thread.
+// Upper layer PDUs (PS3.8 9.3) as an acceptor needs them, on top of what both sides share
+// (pipeline/dimse): pure functions between bytes and values; any thread.
 //
 // Our own rather than DCMTK's, because DCMTK 3.6.7 reads an A-ASSOCIATE-RQ by blocking calls: a
 // peer that sends one byte would cost a thread until the ARTIM timer ends, and with that the limit
@@ -8,6 +8,7 @@
 // allocates by a length that a peer claims.
 #pragma once
 
+#include "pipeline/dimse/pdu.h"
 #include "pipeline/result.h"
 
 #include <array>
@@ -20,19 +21,6 @@
 
 namespace dcmflow::scp {
 
-enum class PduType : std::uint8_t {
-    associate_rq = 1,
-    associate_ac = 2,
-    associate_rj = 3,
-    data = 4,
-    release_rq = 5,
-    release_rp = 6,
-    abort = 7,
-};
-
-inline constexpr std::size_t pdu_header_bytes = 6;
-// Length, context ID, message control header.
-inline constexpr std::size_t pdv_header_bytes = 6;
 // Of an A-ASSOCIATE-RQ's body; of an A-RELEASE's or A-ABORT's.
 inline constexpr std::uint32_t max_associate_pdu = 1U << 20;
 inline constexpr std::uint32_t max_short_pdu = 4;
@@ -40,23 +28,6 @@ inline constexpr std::uint32_t max_short_pdu = 4;
 inline constexpr std::uint32_t max_data_pdu = 64U << 20;
 // DCMTK's senders use no more; more would not be faster, since reads do not follow PDUs.
 inline constexpr std::uint32_t announced_max_pdu = 128U << 10;
-inline constexpr std::string_view dicom_application_context = "1.2.840.10008.3.1.1.1";
-
-struct PduHeader {
-    std::uint8_t type = 0;
-    std::uint32_t length = 0; // of the body
-};
-[[nodiscard]] PduHeader parse_pdu_header(std::span<const std::byte, pdu_header_bytes> bytes);
-
-struct PdvHeader {
-    std::uint32_t length = 0; // of the fragment that follows
-    std::uint8_t context_id = 0;
-    bool command = false;
-    bool last = false;
-};
-// malformed: a length field below 2 has no room for the context ID and the message control header.
-[[nodiscard]] Result<PdvHeader>
-parse_pdv_header(std::span<const std::byte, pdv_header_bytes> bytes);
 
 struct ProposedContext {
     std::uint8_t id = 0;
@@ -115,11 +86,8 @@ enum class AbortReason : std::uint8_t {
     invalid_parameter = 6,
 };
 
-using ShortPdu = std::array<std::byte, 10>;
-[[nodiscard]] ShortPdu make_associate_rj(const Rejection& rejection);
-[[nodiscard]] ShortPdu make_release_rp();
-[[nodiscard]] ShortPdu make_abort_by_user();
-[[nodiscard]] ShortPdu make_abort_by_provider(AbortReason reason);
+[[nodiscard]] dimse::ShortPdu make_associate_rj(const Rejection& rejection);
+[[nodiscard]] dimse::ShortPdu make_abort_by_provider(AbortReason reason);
 
 // A whole command set as P-DATA-TF PDUs of at most `peer_max_pdu` bytes (0: any).
 [[nodiscard]] std::vector<std::byte> make_command_pdus(std::uint8_t context_id,

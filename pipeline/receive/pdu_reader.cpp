@@ -28,7 +28,7 @@ PduReader::PduReader(Stream& stream, const DimseTimes& times, const StopSignals&
     end_ = already.size();
 }
 
-Reading<PduHeader> PduReader::next_header(bool between_messages) {
+Reading<dimse::PduHeader> PduReader::next_header(bool between_messages) {
     if (between_messages) {
         progressed_ = 0;
         waited_ = {};
@@ -38,10 +38,10 @@ Reading<PduHeader> PduReader::next_header(bool between_messages) {
         if (!filled)
             return tl::unexpected(filled.error());
     }
-    std::array<std::byte, pdu_header_bytes> header{};
+    std::array<std::byte, dimse::pdu_header_bytes> header{};
     if (auto status = exact(header); !status)
         return tl::unexpected(status.error());
-    return parse_pdu_header(header);
+    return dimse::parse_pdu_header(header);
 }
 
 Reading<std::span<const std::byte>> PduReader::some(std::size_t most) {

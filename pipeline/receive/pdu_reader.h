@@ -43,7 +43,7 @@ class PduReader {
 
     // Between messages the idle limit and the soft stop hold; inside one, minimum progress and the
     // hard stop.
-    [[nodiscard]] Reading<PduHeader> next_header(bool between_messages);
+    [[nodiscard]] Reading<dimse::PduHeader> next_header(bool between_messages);
     // At least one byte and at most `most` of the PDU's body; valid until the next call.
     [[nodiscard]] Reading<std::span<const std::byte>> some(std::size_t most);
     [[nodiscard]] Reading<void> exact(std::span<std::byte> into);
