@@ -187,9 +187,8 @@ bool Lane::wait_for_turn(Worker& worker, const std::stop_token& stop) {
                                     ? std::min(worker.idle_since + idle_link, connecting_since_ + make_room_after)
                                     : worker.idle_since + idle_link;
         if (worker.link && now >= idle_until) {
-            auto link = std::move(worker.link);
             lock.unlock();
-            link.reset(); // releases the association; may take a second
+            drop_link(worker);
             lock.lock();
             continue;
         }
@@ -200,7 +199,8 @@ bool Lane::wait_for_turn(Worker& worker, const std::stop_token& stop) {
             wake_at = std::min(wake_at, idle_until);
         if (closed_until_ > now)
             wake_at = std::min(wake_at, closed_until_);
-        if (worker.next_due && !paused_)
+        // What is due already waits for the lane to open or for a place, and both wake us: no polling until then.
+        if (worker.next_due && !due && !paused_)
             wake_at = std::min(wake_at, now + std::chrono::milliseconds(
                                                   std::max<std::int64_t>(1, *worker.next_due - unix_ms_now())));
         if (changed_.wait_until(lock, wake_at) == std::cv_status::timeout && wake_at >= now + look_again)

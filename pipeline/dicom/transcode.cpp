@@ -72,19 +72,7 @@ TranscodeReason Transcoding::state() const {
         return TranscodeReason::write_failed;
     if (is_gated() && static_cast<double>(out_.position()) >= ceiling())
         return TranscodeReason::incompressible;
-    switch (writer_.fault()) {
-    case RewriteFault::none:
-        return TranscodeReason::ok;
-    case RewriteFault::unknown_vr:
-        return TranscodeReason::unknown_vr;
-    case RewriteFault::fragments:
-        return TranscodeReason::nested_pixels;
-    case RewriteFault::too_long:
-        return TranscodeReason::limits;
-    case RewriteFault::malformed:
-        break;
-    }
-    return TranscodeReason::internal;
+    return reason_of(writer_.fault());
 }
 
 // The first frames are coded before anything is written: what they change stands before them.

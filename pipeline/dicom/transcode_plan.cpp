@@ -205,19 +205,7 @@ TranscodeReason Planner::check_elements() const {
         if (unit == 0 || cell > 16 || (unit == 1 && cell > 8) || pixels->value_length % unit != 0)
             return TranscodeReason::unknown_vr;
     }
-    switch (writer.fault()) {
-    case RewriteFault::none:
-        return TranscodeReason::ok;
-    case RewriteFault::unknown_vr:
-        return TranscodeReason::unknown_vr;
-    case RewriteFault::fragments:
-        return TranscodeReason::nested_pixels;
-    case RewriteFault::too_long:
-        return TranscodeReason::limits;
-    case RewriteFault::malformed:
-        break;
-    }
-    return TranscodeReason::internal;
+    return reason_of(writer.fault());
 }
 
 std::optional<std::uint32_t> frames_of(const DataSet& data_set) {
@@ -279,6 +267,22 @@ Result<PixelDescription> pixel_format_of(const DataSet& data_set) {
     if (auto problem = format.problem(); !problem.empty())
         return fail(ErrorCode::malformed, std::move(problem));
     return PixelDescription{format, *frames};
+}
+
+TranscodeReason reason_of(RewriteFault fault) {
+    switch (fault) {
+    case RewriteFault::none:
+        return TranscodeReason::ok;
+    case RewriteFault::unknown_vr:
+        return TranscodeReason::unknown_vr;
+    case RewriteFault::fragments:
+        return TranscodeReason::nested_pixels;
+    case RewriteFault::too_long:
+        return TranscodeReason::limits;
+    case RewriteFault::malformed:
+        break;
+    }
+    return TranscodeReason::internal;
 }
 
 TranscodePlan plan_transcode(const codecs::Registry& registry, const DataSet& source,

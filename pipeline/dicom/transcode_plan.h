@@ -4,6 +4,7 @@
 // codecs. It reads no pixel, but walks nested elements where the target forbids some of them.
 #pragma once
 
+#include "pipeline/dicom/rewrite.h"
 #include "pipeline/dicom/transcode.h"
 #include "pipeline/dicom/transcode_frames.h"
 
@@ -24,5 +25,8 @@ struct TranscodePlan {
 [[nodiscard]] TranscodePlan plan_transcode(const codecs::Registry& registry, const DataSet& source,
                                            std::string_view source_syntax,
                                            std::string_view target_syntax);
+
+// What a fault of rewriting the elements around Pixel Data means for the transcode; ok for none.
+[[nodiscard]] TranscodeReason reason_of(RewriteFault fault);
 
 } // namespace dcmflow
