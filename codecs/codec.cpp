@@ -27,4 +27,12 @@ std::uint64_t encoded_limit(const PixelFormat& format) {
     return bytes + bytes / 8 + 1024; // 1024: the headers of a frame of a few pixels
 }
 
+PixelFormat Codec::decoded_format(const PixelFormat& coded) const {
+    PixelFormat native = coded;
+    native.planar = false;
+    if (coded.photometric == Photometric::ybr_rct)
+        native.photometric = Photometric::rgb;
+    return native;
+}
+
 } // namespace dcmflow::codecs

@@ -29,6 +29,9 @@ struct EncodeOptions {
     // Reversible colour transform for RGB where the codec has one (J2K, HTJ2K) and where readers
     // are known to undo it; codecs without one ignore this.
     bool colour_transform = true;
+    // Code every bit of the cells, not only Bits Stored: what lies in unused bits survives (PS3.5
+    // 8.1.1). For codecs that readers give whole cells back from (JPEG-LS); others ignore it.
+    bool whole_cells = false;
 };
 
 // The most bytes that one encoded frame may take. A little more than the frame: one noisy frame of
@@ -58,9 +61,14 @@ class Codec {
     [[nodiscard]] virtual CodecStatus encode(const FrameView& frame, const EncodeOptions& options,
                                              FrameBuffer& out, AttributeChanges& changes) const = 0;
 
-    // Decodes one frame into native bytes: exactly format.frame_bytes(), Planar Configuration 0,
-    // little endian, sign-extended when signed and Bits Stored < Bits Allocated. `format` describes
-    // the frame as the encapsulated object's header does (YBR_RCT decodes to RGB samples).
+    // What decode gives for a frame whose encapsulated object's header says `coded`: colour by
+    // pixel, YBR_RCT as RGB. Codecs of lossy syntaxes may change the photometric interpretation
+    // further (YBR_FULL_422 to RGB). `coded` has no problem().
+    [[nodiscard]] virtual PixelFormat decoded_format(const PixelFormat& coded) const;
+
+    // Decodes one frame into native bytes: exactly decoded_format(format).frame_bytes(), Planar
+    // Configuration 0, little endian, sign-extended when signed and Bits Stored < Bits Allocated.
+    // `format` describes the frame as the encapsulated object's header does.
     [[nodiscard]] virtual CodecStatus decode(std::span<const std::byte> stream,
                                              const PixelFormat& format, FrameBuffer& out) const = 0;
 };

@@ -4,19 +4,34 @@
 #include "codecs/jpeg_ls.h"
 #include "codecs/transfer_syntax.h"
 
+#include <string>
+#include <utility>
+
 namespace dcmflow::codecs {
 
 struct Registry::Entry {
-    std::string_view uid;
+    std::string uid;
     std::unique_ptr<Codec> codec;
 };
 
 Registry::Registry() {
-    entries_.push_back({uid::jpeg_ls, std::make_unique<JpegLsCodec>()});
-    entries_.push_back({uid::jpeg2000, std::make_unique<Jpeg2000Codec>()});
+    add(uid::jpeg_ls, std::make_unique<JpegLsCodec>());
+    add(uid::jpeg2000, std::make_unique<Jpeg2000Codec>());
 }
 
+Registry::Registry(Empty /*empty*/) {}
 Registry::~Registry() = default;
+Registry::Registry(Registry&&) noexcept = default;
+Registry& Registry::operator=(Registry&&) noexcept = default;
+
+void Registry::add(std::string_view transfer_syntax_uid, std::unique_ptr<Codec> codec) {
+    for (Entry& entry : entries_)
+        if (entry.uid == transfer_syntax_uid) {
+            entry.codec = std::move(codec);
+            return;
+        }
+    entries_.push_back({std::string(transfer_syntax_uid), std::move(codec)});
+}
 
 const Codec* Registry::find(std::string_view transfer_syntax_uid) const {
     for (const Entry& entry : entries_)

@@ -12,10 +12,15 @@ namespace dcmflow::codecs {
 
 class Registry {
   public:
-    Registry(); // all codecs of this build
+    struct Empty {};
+    Registry(); // all codecs of this library
+    explicit Registry(Empty);
     ~Registry();
-    Registry(const Registry&) = delete;
-    Registry& operator=(const Registry&) = delete;
+    Registry(Registry&&) noexcept;
+    Registry& operator=(Registry&&) noexcept;
+
+    // Before the registry is shared. Replaces what served that syntax.
+    void add(std::string_view transfer_syntax_uid, std::unique_ptr<Codec> codec);
 
     // The codec for an encapsulated syntax that we can read or write; nullptr if there is none.
     [[nodiscard]] const Codec* find(std::string_view transfer_syntax_uid) const;

@@ -218,12 +218,14 @@ std::string_view to_string(TranscodeReason reason) {
     return "internal";
 }
 
-Transcoder::Transcoder(const codecs::Registry& registry) : registry_(registry) {}
+Transcoder::Transcoder(const codecs::Registry& own, const codecs::Registry& foreign)
+    : own_(own), foreign_(foreign) {}
 
 TranscodeReason Transcoder::can_transcode(const DataSet& source, std::string_view source_syntax,
-                                          std::string_view target_syntax) const {
+                                          std::string_view target_syntax, bool decode_lossy) const {
     try {
-        return plan_transcode(registry_, source, source_syntax, target_syntax).reason;
+        return plan_transcode(source, {own_, foreign_, source_syntax, target_syntax, decode_lossy})
+            .reason;
     } catch (const std::bad_alloc&) {
         return TranscodeReason::limits;
     } catch (...) {
@@ -237,7 +239,8 @@ TranscodeOutcome Transcoder::transcode(const DataSet& source, std::string_view s
     TranscodeOutcome outcome;
     outcome.bytes_in = source.bytes().size();
     try {
-        const auto plan = plan_transcode(registry_, source, source_syntax, target_syntax);
+        const auto plan = plan_transcode(
+            source, {own_, foreign_, source_syntax, target_syntax, options.decode_lossy});
         outcome.reason = plan.reason;
         outcome.frames = plan.frames;
         if (plan.reason != TranscodeReason::ok)

@@ -16,11 +16,13 @@
 
 #include "codecs/registry.h"
 #include "pipeline/dicom/dataset.h"
+#include "pipeline/dicom/instance.h"
 #include "pipeline/dicom/transcode_sink.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
 
 namespace dcmflow {
@@ -58,6 +60,9 @@ struct TranscodeOutcome {
     std::uint64_t bytes_out = 0; // data set; 0 unless ok
     std::uint32_t frames = 0;
     bool verified = false; // every frame was encoded, decoded again and found equal to its source
+    // XXH3-128 over the native frames in order: little endian cells, colour by pixel, no pad byte. The same for an
+    // image whatever lossless syntax it is in. Only if frames were coded.
+    std::optional<Digest> pixel_digest;
 };
 
 // Runs body(0 … count-1), in any order, possibly in parallel; returns when all ran. The default is
@@ -69,6 +74,8 @@ struct TranscodeOptions {
     bool verify = true;
     FrameLoop for_each_frame;        // null: sequential
     std::size_t frames_at_once = 16; // window of frames in memory
+    // Lossy pixels may be decoded to a native target: for a peer that takes nothing else (design §5).
+    bool decode_lossy = false;
     double worthwhile = 1.0; // result must be smaller than this × source when compressing a native
                              // source, else `incompressible`
     // Where the Basic Offset Table ends and the Extended one begins (PS3.5 A.4). Tests lower it.
@@ -85,17 +92,22 @@ struct PixelDescription {
 
 class Transcoder {
   public:
-    explicit Transcoder(const codecs::Registry& registry);
+    // `own` encodes, and decodes what it encoded; `foreign` decodes what came from outside (codec workers); both
+    // outlive this.
+    explicit Transcoder(const codecs::Registry& own) : Transcoder(own, own) {}
+    Transcoder(const codecs::Registry& own, const codecs::Registry& foreign);
     // Whether target is worth trying for this object, by header alone: ok, or the reason why not.
     [[nodiscard]] TranscodeReason can_transcode(const DataSet& source,
                                                 std::string_view source_syntax,
-                                                std::string_view target_syntax) const;
+                                                std::string_view target_syntax,
+                                                bool decode_lossy = false) const;
     [[nodiscard]] TranscodeOutcome transcode(const DataSet& source, std::string_view source_syntax,
                                              std::string_view target_syntax,
                                              const TranscodeOptions& options, ByteSink& sink) const;
 
   private:
-    const codecs::Registry& registry_;
+    const codecs::Registry& own_;
+    const codecs::Registry& foreign_;
 };
 
 } // namespace dcmflow

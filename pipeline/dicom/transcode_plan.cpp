@@ -27,8 +27,8 @@ std::string_view trimmed(std::string_view uid) {
 }
 
 struct Planner {
-    const codecs::Registry& registry;
     const DataSet& source;
+    const PlanRequest& request;
     const TransferSyntax* from = nullptr;
     const TransferSyntax* to = nullptr;
     TranscodePlan plan{};
@@ -50,13 +50,13 @@ TranscodeReason Planner::check_syntaxes(std::string_view from_uid, std::string_v
     to = codecs::find_by_uid(to_uid);
     if (!to || !to->can_write || to->big_endian || to->deflated)
         return TranscodeReason::unsupported_target;
-    if (from && !from->lossless)
+    if (from && !from->lossless && (!request.decode_lossy || to->encapsulated))
         return TranscodeReason::lossy_source;
     if (!from || !from->can_read)
         return TranscodeReason::unsupported_source;
-    if (to->encapsulated && !registry.find(to->uid))
+    if (to->encapsulated && !request.own.find(to->uid))
         return TranscodeReason::unsupported_target;
-    if (from->encapsulated && !registry.find(from->uid))
+    if (from->encapsulated && !request.foreign.find(from->uid))
         return TranscodeReason::unsupported_source;
     if (source.encoding() != Encoding::of(from->uid))
         return TranscodeReason::internal;
@@ -159,10 +159,9 @@ TranscodeReason Planner::check_encapsulated_source(const ElementRef& pixels) {
         return fragments.error() == FragmentFault::too_many ? TranscodeReason::limits
                                                             : TranscodeReason::frame_count;
     task.fragments = std::move(*fragments);
-    task.decoder = registry.find(from->uid);
-    task.coded.planar = task.native.planar = false; // decoders give colour by pixel
-    if (format.photometric == Photometric::ybr_rct)
-        task.native.photometric = Photometric::rgb;
+    task.decoder = request.foreign.find(from->uid);
+    task.coded.planar = false; // decoders give colour by pixel
+    task.native = task.decoder->decoded_format(task.coded);
     return TranscodeReason::ok;
 }
 
@@ -179,7 +178,7 @@ TranscodeReason Planner::check_target() {
     // Tables of offsets have 32-bit lengths too.
     if (task.frames > (1U << 28))
         return TranscodeReason::limits;
-    task.encoder = registry.find(to->uid);
+    task.encoder = request.own.find(to->uid);
     // Viewers clamp 16-bit colour that went through the reversible transform to 8 bits.
     task.encode_options.colour_transform = format.bits_allocated == 8;
     return task.encoder->can_encode(format) ? TranscodeReason::ok
@@ -285,10 +284,10 @@ TranscodeReason reason_of(RewriteFault fault) {
     return TranscodeReason::internal;
 }
 
-TranscodePlan plan_transcode(const codecs::Registry& registry, const DataSet& source,
-                             std::string_view source_syntax, std::string_view target_syntax) {
-    Planner planner{registry, source};
-    auto reason = planner.check_syntaxes(trimmed(source_syntax), trimmed(target_syntax));
+TranscodePlan plan_transcode(const DataSet& source, const PlanRequest& request) {
+    Planner planner{source, request};
+    auto reason =
+        planner.check_syntaxes(trimmed(request.source_syntax), trimmed(request.target_syntax));
     if (reason == TranscodeReason::ok)
         reason = planner.check_object();
     planner.plan.reason = reason;

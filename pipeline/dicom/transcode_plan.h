@@ -22,9 +22,14 @@ struct TranscodePlan {
     std::uint32_t frames = 0;      // 0: no image
 };
 
-[[nodiscard]] TranscodePlan plan_transcode(const codecs::Registry& registry, const DataSet& source,
-                                           std::string_view source_syntax,
-                                           std::string_view target_syntax);
+struct PlanRequest {
+    const codecs::Registry& own;     // encodes
+    const codecs::Registry& foreign; // decodes the source
+    std::string_view source_syntax;
+    std::string_view target_syntax;
+    bool decode_lossy = false;
+};
+[[nodiscard]] TranscodePlan plan_transcode(const DataSet& source, const PlanRequest& request);
 
 // What a fault of rewriting the elements around Pixel Data means for the transcode; ok for none.
 [[nodiscard]] TranscodeReason reason_of(RewriteFault fault);
