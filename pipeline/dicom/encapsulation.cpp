@@ -160,11 +160,13 @@ tl::expected<void, FragmentFault> FragmentReader::by_basic_table(std::uint32_t f
 }
 
 tl::expected<void, FragmentFault> FragmentReader::without_table(const Source& source) {
-    if (source.start == FrameStart::unknown || (source.frames == 1 && fragments_.size() == 1)) {
-        if (source.frames != 1 && fragments_.size() != source.frames)
-            return tl::unexpected(FragmentFault::wrong_count);
+    if (fragments_.size() == source.frames) {
         for (std::size_t i = 0; i < source.frames; ++i)
             first_.push_back(i);
+    } else if (source.start == FrameStart::unknown) {
+        if (source.frames != 1)
+            return tl::unexpected(FragmentFault::wrong_count);
+        first_.push_back(0);
     } else {
         for (std::size_t i = 0; i < fragments_.size(); ++i)
             if (starts_frame(fragments_[i], source.start))

@@ -25,8 +25,9 @@ enum class FragmentFault : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(FragmentFault fault);
 
-// What the first fragment of a frame begins with, where the transfer syntax says so. Tells frames apart without a
-// table: inside a codestream these bytes do not begin a fragment but by an accident of one in billions.
+// What the first fragment of a frame begins with, where the transfer syntax says so. Tells frames
+// apart without a table: inside a codestream these bytes do not begin a fragment but by an accident
+// of one in billions.
 enum class FrameStart : std::uint8_t {
     unknown, // RLE, deflated frames: a fragment is a frame
     soi,     // JPEG and JPEG-LS: FF D8 FF (T.81 B.1.1.3)
