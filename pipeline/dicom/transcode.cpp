@@ -313,6 +313,21 @@ TranscodeReason Transcoder::can_transcode(const DataSet& source, std::string_vie
     }
 }
 
+std::optional<Transcoder::NativeFrame>
+Transcoder::native_frame(const DataSet& source, std::string_view source_syntax,
+                         std::string_view target_syntax, std::optional<std::uint32_t> index) const {
+    auto plan = plan_transcode(source, {own_, foreign_, source_syntax, target_syntax});
+    if (plan.reason != TranscodeReason::ok || !plan.task)
+        return std::nullopt;
+    plan.task->encoder = nullptr; // native frames are the result
+    const TranscodeOptions options;
+    FrameCoder coder(*plan.task, options);
+    if (coder.run(index.value_or(plan.task->frames / 2), 1) != TranscodeReason::ok)
+        return std::nullopt;
+    const auto bytes = coder.result(0);
+    return NativeFrame{plan.task->native, plan.task->frames, {bytes.begin(), bytes.end()}};
+}
+
 TranscodeOutcome Transcoder::transcode(const DataSet& source, std::string_view source_syntax,
                                        std::string_view target_syntax,
                                        const TranscodeOptions& options, ByteSink& sink) const {

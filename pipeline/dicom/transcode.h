@@ -25,6 +25,7 @@
 #include <functional>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace dcmflow {
 
@@ -107,6 +108,20 @@ class Transcoder {
     [[nodiscard]] TranscodeOutcome transcode(const DataSet& source, std::string_view source_syntax,
                                              std::string_view target_syntax,
                                              const TranscodeOptions& options, ByteSink& sink) const;
+
+
+    // One frame as the target's codec would see it, for whoever wants to try something on it.
+    struct NativeFrame {
+        codecs::PixelFormat format;
+        std::uint32_t frames = 1; // of the object
+        std::vector<std::byte> bytes;
+    };
+    // The frame with this index, else the middle one; nullopt if it cannot be had, for the reasons that a transcode to
+    // `target_syntax` would give.
+    [[nodiscard]] std::optional<NativeFrame> native_frame(const DataSet& source, std::string_view source_syntax,
+                                                          std::string_view target_syntax,
+                                                          std::optional<std::uint32_t> index) const;
+    [[nodiscard]] const codecs::Registry& own_codecs() const { return own_; }
 
   private:
     const codecs::Registry& own_;

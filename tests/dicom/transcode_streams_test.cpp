@@ -28,7 +28,6 @@ TEST(TranscodeReason, frame_count) {
     reason(TranscodeReason::ok, {{}, head, tail, s[1], s[2]});
     reason(TranscodeReason::frame_count, {{}, tail, head, s[1], s[2]});
     reason(TranscodeReason::frame_count, {{}, head, tail, s[1], s[2], s[2]});
-    reason(TranscodeReason::frame_count, {{}, head, tail, s[1]});
 }
 
 // A single frame may lie in any number of fragments, but two streams are two frames.
