@@ -216,8 +216,10 @@ struct Flow::Graph {
                 if (syntax == source)
                     break;
                 const auto reason = make(job, syntax);
-                if (reason == TranscodeReason::ok)
+                if (reason == TranscodeReason::ok) {
+                    planned.pixel_digest = job.made.find(syntax)->second.pixel_digest;
                     break;
+                }
                 planned.syntax = source;
                 if (planned.reason.empty())
                     planned.reason = to_string(reason);
@@ -249,7 +251,8 @@ struct Flow::Graph {
             logger.log(LogLevel::alarm, "verify_failed",
                        {{"sop_instance_uid", row.instance.sop_instance_uid},
                         {"syntax", std::string(codecs::display_name(syntax))}});
-        job.made[syntax] = sink.take(outcome.reason);
+        auto& made = job.made[syntax] = sink.take(outcome.reason);
+        made.pixel_digest = outcome.pixel_digest;
         return outcome.reason;
     }
 

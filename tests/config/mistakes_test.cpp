@@ -59,7 +59,7 @@ tests:
             "AETITLE@host:port, like ARCHIVE@10.0.0.5:104 or ARCHIVE@[fd00::5]:104",
             "c.yaml:11:49: unknown transfer syntax 'jpeg-sl' (did you mean 'jpeg-ls'?); expected "
             "one of original, "
-            "explicit-le, implicit-le, jpeg-ls, jpeg2000",
+            "auto, explicit-le, implicit-le, deflated, jpeg-ls, jpeg2000, htj2k, htj2k-rpcl, rle",
             "c.yaml:14:20: bad value '5 s' for destinations.viewer.retry.first; expected a "
             "duration like 500ms, "
             "30s, 15m, 12h or 7d, from 10ms to 1d",
