@@ -109,12 +109,15 @@ CodecStatus decode_checked(std::span<const std::byte> stream, const PixelFormat&
         return status;
     if (const CodecStatus status = compare(header, format); status != CodecStatus::ok)
         return status;
-    const auto colour = header.components == 3 ? coded_colour(header) : JpegColour::ycbcr;
+    const auto colour =
+        header.components == 3 ? coded_colour(header, format.photometric) : JpegColour::ycbcr;
     if (!colour || (*colour == JpegColour::rgb && header.subsampled()))
         return CodecStatus::mismatch;
     out.resize(native.frame_bytes());
     const auto decompressor = std::make_unique<Decompressor>();
-    return decompressor->run(stream.first(header.end), header, *colour, out);
+    FrameBuffer copy;
+    const auto checked = repaired(stream.first(header.end), header, copy);
+    return decompressor->run(checked, header, *colour, out);
 }
 
 } // namespace

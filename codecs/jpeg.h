@@ -6,8 +6,8 @@
 // fills the frame with what it guesses.
 //
 // Three components always become RGB, by what the stream says of its colours rather than by
-// Photometric Interpretation, which is often wrong (codecs.md §4 row 30): JFIF and Adobe markers,
-// then component identifiers, then YCbCr. Markers that contradict each other are a mismatch.
+// Photometric Interpretation, which is often wrong (codecs.md §4 row 30): see coded_colour(). What
+// is left to guess is a mismatch.
 #pragma once
 
 #include "codecs/codec.h"

@@ -208,12 +208,18 @@ class Parser {
     }
 
     CodecStatus scan_parameters(ByteReader& body) {
+        const std::size_t band_end = reader_.position() - body.left() + 1;
         const std::uint8_t start = body.u8();
         const std::uint8_t end = body.u8();
         const std::uint8_t approximation = body.u8();
-        if (header_.process != JpegProcess::lossless)
-            return start == 0 && end == 63 && approximation == 0 ? CodecStatus::ok
-                                                                 : CodecStatus::corrupt;
+        if (header_.process != JpegProcess::lossless) {
+            if (start != 0 || approximation != 0 || (end != 63 && end != 0))
+                return CodecStatus::corrupt;
+            if (end == 0)
+                header_.short_band[header_.short_bands++] =
+                    band_end; // a scan per component at most
+            return CodecStatus::ok;
+        }
         if (start < 1 || start > 7 || end != 0 || approximation >= header_.precision)
             return CodecStatus::corrupt;
         if (header_.predictor != 0 &&
@@ -286,18 +292,31 @@ CodecStatus parse_jpeg(std::span<const std::byte> stream, JpegHeader& header) {
     return Parser{stream, header}.run();
 }
 
-std::optional<JpegColour> coded_colour(const JpegHeader& header) {
+std::span<const std::byte> repaired(std::span<const std::byte> stream, const JpegHeader& header,
+                                    FrameBuffer& copy) {
+    if (header.short_bands == 0)
+        return stream;
+    copy.assign(stream.begin(), stream.end());
+    for (std::uint8_t i = 0; i < header.short_bands; ++i)
+        copy[header.short_band[i]] = std::byte{63};
+    return copy;
+}
+
+std::optional<JpegColour> coded_colour(const JpegHeader& header, Photometric photometric) {
     const bool rgb_ids = header.ids_are_rgb();
-    if (!header.jfif && !header.adobe_transform)
-        return rgb_ids ? JpegColour::rgb : JpegColour::ycbcr;
     const bool adobe_rgb = header.adobe_transform == 0;
-    if (header.adobe_transform && *header.adobe_transform > 1)
+    if (header.adobe_transform.value_or(0) > 1)
         return std::nullopt; // YCCK has four components
-    if (header.jfif && (adobe_rgb || rgb_ids))
+    if (header.jfif || header.adobe_transform == 1) {
+        if (adobe_rgb || rgb_ids)
+            return std::nullopt;
+        return JpegColour::ycbcr;
+    }
+    if (adobe_rgb || rgb_ids)
+        return JpegColour::rgb;
+    if (photometric == Photometric::rgb && !header.subsampled())
         return std::nullopt;
-    if (header.adobe_transform == 1 && rgb_ids)
-        return std::nullopt;
-    return adobe_rgb ? JpegColour::rgb : JpegColour::ycbcr;
+    return JpegColour::ycbcr;
 }
 
 } // namespace dcmflow::codecs

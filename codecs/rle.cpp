@@ -195,16 +195,19 @@ CodecStatus decode_checked(std::span<const std::byte> stream, const PixelFormat&
 } // namespace
 
 bool RleCodec::can_encode(const PixelFormat& format) const {
-    if (format.bits_allocated == 1 || !is_decodable(format))
+    if (!is_decodable(format) || format.bits_allocated == 1 || format.bits_allocated == 64)
         return false;
-    switch (format.photometric) { // PS3.5 table 8.2.2-1
+    switch (format.photometric) {
+    case Photometric::monochrome1:
+    case Photometric::monochrome2:
+        return true;
     case Photometric::palette_color:
-    case Photometric::rgb:
         return !format.is_signed;
+    case Photometric::rgb:
     case Photometric::ybr_full:
         return !format.is_signed && format.bits_allocated == 8;
     default:
-        return true;
+        return false;
     }
 }
 

@@ -149,7 +149,9 @@ CodecStatus decode_12_bits(std::span<const std::byte> stream, const JpegHeader& 
         format.high_bit + 1 != format.bits_stored)
         return CodecStatus::mismatch;
     out.resize(format.frame_bytes());
-    const CodecStatus status = run_decoder<DJDecompressIJG12Bit>(stream.first(header.end), out);
+    FrameBuffer copy;
+    const auto checked = codecs::repaired(stream.first(header.end), header, copy);
+    const CodecStatus status = run_decoder<DJDecompressIJG12Bit>(checked, out);
     if (status != CodecStatus::ok)
         return status;
     return codecs::unused_bits_clean({format, out}) ? CodecStatus::ok : CodecStatus::mismatch;
