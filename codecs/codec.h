@@ -57,6 +57,12 @@ class Codec {
     // Whether encode can be exact for every frame of this format whose unused bits are clean.
     [[nodiscard]] virtual bool can_encode(const PixelFormat& format) const = 0;
 
+    // Whether encode with these options keeps the bits outside Bits Stored too, wherever High Bit is.
+    // Then it never says dirty_bits.
+    [[nodiscard]] virtual bool keeps_unused_bits(const EncodeOptions& /*options*/) const {
+        return false;
+    }
+
     // Losslessly encodes one frame. `out` is replaced; the stream has even length (PS3.5 A.4).
     [[nodiscard]] virtual CodecStatus encode(const FrameView& frame, const EncodeOptions& options,
                                              FrameBuffer& out, AttributeChanges& changes) const = 0;

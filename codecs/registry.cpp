@@ -1,6 +1,8 @@
 #include "codecs/registry.h"
 
+#include "codecs/htj2k.h"
 #include "codecs/jpeg2000.h"
+#include "codecs/jpeg2000_lossy.h"
 #include "codecs/jpeg_ls.h"
 #include "codecs/transfer_syntax.h"
 
@@ -17,6 +19,11 @@ struct Registry::Entry {
 Registry::Registry() {
     add(uid::jpeg_ls, std::make_unique<JpegLsCodec>());
     add(uid::jpeg2000, std::make_unique<Jpeg2000Codec>());
+    add(uid::jpeg2000_lossy, std::make_unique<Jpeg2000LossyCodec>(Jpeg2000LossyCodec::Kind::part1));
+    add(uid::htj2k, std::make_unique<Htj2kCodec>(Htj2kCodec::Kind::plain));
+    add(uid::htj2k_rpcl, std::make_unique<Htj2kCodec>(Htj2kCodec::Kind::rpcl));
+    add(uid::htj2k_lossy,
+        std::make_unique<Jpeg2000LossyCodec>(Jpeg2000LossyCodec::Kind::high_throughput));
 }
 
 Registry::Registry(Empty /*empty*/) {}

@@ -83,12 +83,13 @@ class Explainer {
         result.file = path.string();
         const ObjectAttributes attributes(data_set, origin, instance.transfer_syntax_uid);
         result.decision = config_.rules->explain(attributes, result.trace);
+        SizeTrial trial(transcoder_, data_set, instance.transfer_syntax_uid);
         for (const auto& planned : result.decision.deliveries) {
             const auto* destination = config_.destination(planned.destination);
             if (destination == nullptr)
                 continue;
             const auto ladder = make_ladder(destination->syntax, destination->name, instance,
-                                            &data_set, transcoder_, nullptr);
+                                            &trial, nullptr);
             result.routes.push_back(
                 {planned, std::string(codecs::display_name(ladder.steps.front())), ladder.reason});
         }

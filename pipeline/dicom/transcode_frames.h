@@ -42,6 +42,10 @@ class FrameCoder {
     [[nodiscard]] std::span<const std::byte> result(std::uint32_t n) const {
         return slots_[n].result;
     }
+    // The native bytes of the same frame, colour by pixel: what a digest of pixels covers.
+    [[nodiscard]] std::span<const std::byte> pixels(std::uint32_t n) const {
+        return slots_[n].pixels;
+    }
     // What all frames so far took over; only after a run that encoded.
     [[nodiscard]] const codecs::AttributeChanges& changes() const { return *changes_; }
 
@@ -49,13 +53,15 @@ class FrameCoder {
     struct Slot {
         codecs::FrameBuffer joined, native, encoded, decoded;
         codecs::AttributeChanges changes;
-        std::span<const std::byte> result;
+        std::span<const std::byte> result, pixels;
         TranscodeReason reason = TranscodeReason::internal;
     };
     void code(Slot& slot, std::uint32_t frame) const noexcept;
     [[nodiscard]] TranscodeReason load(Slot& slot, std::uint32_t frame,
                                        std::span<const std::byte>& native) const;
     [[nodiscard]] TranscodeReason encode(Slot& slot, std::span<const std::byte> native) const;
+    [[nodiscard]] std::span<const std::byte> by_pixel(Slot& slot,
+                                                      std::span<const std::byte> native) const;
     [[nodiscard]] bool is_same(Slot& slot, std::span<const std::byte> native) const;
 
     const FrameTask& task_;

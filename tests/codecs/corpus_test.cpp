@@ -108,6 +108,7 @@ TEST_F(Corpus, StreamsOfOthersDecode) {
         {"liver_j2k.dcm", CodecStatus::unsupported},                 // 1 bit allocated
         {"liver_nonbyte_aligned_j2k.dcm", CodecStatus::unsupported}, // 1 bit allocated
         {"GDCMJ2K_TextGBR.dcm", CodecStatus::unsupported},           // interleaved tile-parts
+        {"JPEG2000-embedded-sequence-delimiter.dcm", CodecStatus::unsupported}, // SIZ overwritten
     };
     int decoded = 0;
     FrameBuffer out;
