@@ -79,7 +79,7 @@ class Data:
             if not delimited and depth == 0 and not any(self.bytes[at:end]):
                 return out, at  # zeros of a last block
             element, value, length = self.header(at, end)
-            if element.tag == (0xFFFE, 0xE00D) and delimited and length == 0:
+            if element.tag == (0xFFFE, 0xE00D) and delimited:  # its length is 0, and nothing if it is not
                 return out, value
             if element.tag[0] == 0xFFFE:
                 raise Malformed(f"{name(element.tag)} at {at}")
@@ -110,7 +110,7 @@ class Data:
         items = []
         while at < end:
             element, value, length = self.header(at, end)
-            if element.tag == (0xFFFE, 0xE0DD) and delimited and length == 0:
+            if element.tag == (0xFFFE, 0xE0DD) and delimited:
                 return items, at, value
             if element.tag != (0xFFFE, 0xE000):
                 raise Malformed(f"{name(element.tag)} in a sequence at {at}")
@@ -216,17 +216,18 @@ def same_syntax_family(before, after):
     return before.syntax in NATIVE and after.syntax in NATIVE
 
 
-def compare(before, after):
-    """Every difference outside design §6, as text; empty when there is none."""
+def compare(before, after, skip=None):
+    """Every difference outside design §6, as text; empty when there is none. `skip`: tags that the caller compares."""
     out = []
     if before.preamble != after.preamble:
         out.append("preamble differs")
     out += compare_meta(before, after)
-    skip = allowed_to_change(before, after)
+    by_rule = skip is None
+    skip = allowed_to_change(before, after) if by_rule else skip
     same = (before.data.implicit, before.data.big) == (after.data.implicit, after.data.big)
     compare_levels(before.elements, after.elements, "", same, skip, out)
     compare_tail(before, after, out)
-    if skip:
+    if by_rule and skip:
         check_colour(before, after, out)
     return out
 
@@ -252,18 +253,17 @@ def compare_meta(before, after):
 
 def compare_levels(a, b, path, same, skip, out):
     """Two lists of elements of one level, in order."""
-    a = [e for e in a if e.tag not in skip]
+    a_kept = [e for e in a if e.tag not in skip]
     b_kept = [e for e in b if e.tag not in skip]
-    tags_a, tags_b = [e.tag for e in a], [e.tag for e in b_kept]
+    tags_a, tags_b = [e.tag for e in a_kept], [e.tag for e in b_kept]
     if tags_a != tags_b:
         gone = [name(t) for t in tags_a if t not in tags_b]
         new = [name(t) for t in tags_b if t not in tags_a]
         out.append(f"{path or 'top'}: gone {gone[:5]}, new {new[:5]}" if gone or new else f"{path}: another order")
         return
-    touched = {t[0] for t in skip}
-    for x, y in zip(a, b_kept):
+    for x, y in zip(a_kept, b_kept):
         if x.tag[1] == 0:
-            compare_group_length(x, y, b, path, same and x.tag[0] not in touched, out)
+            compare_group_length(x, y, a, b, path, out)
         elif same:
             if x.raw != y.raw:
                 explain(x, y, path, out)
@@ -282,18 +282,17 @@ def explain(x, y, path, out):
                    f"{bytes(y.raw[:24]).hex()}… ({y.end - y.start} bytes)")
 
 
-def compare_group_length(x, y, level, path, untouched, out):
+def compare_group_length(x, y, level_a, level_b, path, out):
+    """As it was where its group is as it was; else what the group has (PS3.5 7.2, retired)."""
     if y.value_end - y.value_start != 4:
         out.append(f"{path}{name(y.tag)}: group length of {y.value_end - y.value_start} bytes")
         return
-    if untouched:
-        if x.raw != y.raw:
-            out.append(f"{path}{name(y.tag)}: group length changed though its group did not")
-        return
-    said = y.data.u32(y.value, 0)[0]
-    group = [e for e in level if e.tag[0] == y.tag[0] and e.tag[1] != 0]
-    actual = sum(e.end - e.start for e in group)
-    if said != actual:
+    was = [e.raw for e in level_a if e.tag[0] == x.tag[0] and e.tag[1] != 0]
+    now = [e.raw for e in level_b if e.tag[0] == y.tag[0] and e.tag[1] != 0]
+    said, actual = y.data.u32(y.value, 0)[0], sum(len(r) for r in now)
+    if was == now and x.raw != y.raw and said != actual:
+        out.append(f"{path}{name(y.tag)}: group length changed though its group did not")
+    elif was != now and said != actual:
         out.append(f"{path}{name(y.tag)}: group length {said}, the group has {actual} bytes")
 
 

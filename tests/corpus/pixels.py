@@ -1,7 +1,7 @@
 """Stored pixel cells of a file, decoded by tools that dcmflow does not verify with.
 
 `Pixels` is the one normal form that all comparisons use (see `normalise`). Decoders, first judge and second:
-  JPEG-LS        dcmdjpls (DCMTK's own CharLS 1.x; dcmflow verifies with CharLS 2.4)      gdcmconv
+  JPEG-LS        dcmdjpls (DCMTK's own CharLS 1.x; dcmflow verifies with CharLS 2.4)      jpegls.py where small, gdcmconv
   JPEG 2000      grk_decompress (Grok; dcmflow verifies with OpenJPEG)                    gdcmconv
   HTJ2K          ojph_expand (OpenJPH; dcmflow verifies with OpenJPEG)                    grk_decompress
   RLE            dcmdrle (DCMTK)                                                          gdcmconv
@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import xxhash
 
+import jpegls
 from elements import BIG_ENDIAN, NATIVE, File, Malformed
 
 JPEG_LS, JPEG_LS_NEAR = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"
@@ -28,6 +29,7 @@ RLE, DEFLATED_FRAME = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.8.1"
 JPEG_LOSSLESS = {"1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"}
 JPEG_LOSSY = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"}
 PATIENCE = 120
+SMALL = 70_000  # samples that the decoder in Python may take
 
 
 class Unreadable(Exception):
@@ -111,6 +113,12 @@ def normalise(raw, geometry, planar, precision, judge):
     if precision is not None and precision < geometry.allocated:
         cells = extend(cells, precision, geometry)
     return Pixels(np.ascontiguousarray(cells).tobytes(), judge)
+
+
+def by_pixel(raw, geometry):
+    """The bytes of native frames by plane, and what follows them, by pixel."""
+    one = normalise(raw, geometry, 1, None, "").bytes
+    return one + raw[len(one):]
 
 
 def extend(cells, precision, geometry):
@@ -348,12 +356,28 @@ class Judges:
     def jpeg_ls(self, path, file, geometry):
         streams = frame_streams(file, geometry.frames)
         precision = jpeg_ls_header(streams[0])[0]
-        if precision <= 8 < geometry.allocated:  # DCMTK refuses, GDCM gives garbage: codecs.md §4, 12
-            return self.rewrapped_jpeg_ls(streams, geometry, precision), "tools misread precision ≤ 8 in 16"
-        first = self.dcmtk("dcmdjpls", [], path, geometry, precision)
-        if precision in (6, 7):
-            return first, "GDCM misreads precision 6 and 7"
-        return first, self.gdcm(path, geometry, precision)
+        narrow = precision <= 8 < geometry.allocated  # DCMTK refuses, GDCM gives garbage: codecs.md §4, 12
+
+        def first():
+            if narrow:
+                return self.rewrapped_jpeg_ls(streams, geometry, precision)
+            return self.dcmtk("dcmdjpls", [], path, geometry, precision)
+
+        def second():
+            if geometry.samples == 1 and (narrow or precision < 8 or geometry.cells * geometry.frames <= SMALL):
+                return self.own_jpeg_ls(streams, geometry, precision)
+            return self.gdcm_or_raise(path, geometry, precision)  # the library that dcmflow uses: second best
+        return self.first_of(first, second)
+
+    @staticmethod
+    def own_jpeg_ls(streams, geometry, precision):
+        try:
+            cells = np.concatenate([np.array(jpegls.Decoder(s).decode(), np.int64) for s in streams])
+        except (jpegls.Bad, IndexError, struct.error) as error:
+            raise Unreadable(f"jpegls.py: {error}") from error
+        if cells.size != geometry.cells * geometry.frames:
+            raise Unreadable("jpegls.py: another shape")
+        return Pixels(extend(cells, precision, geometry).tobytes(), "jpegls.py")
 
     def rewrapped_jpeg_ls(self, streams, geometry, precision):
         """As an 8-bit object for DCMTK, then widened."""
