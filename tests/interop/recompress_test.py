@@ -225,6 +225,22 @@ class Recompress(Case):
         self.assertEqual(sorted(r["path"].rsplit("/", 1)[1] for r in rows.values() if r["status"] == "compressed"),
                          sorted(p.name for p in self.target.rglob("*") if p.is_file()), "no partial file")
 
+    def test_corpus(self):
+        corpus = Path(os.environ.get("DCMFLOW_CORPUS") or Path(__file__).resolve().parents[3] / "shared" / "corpus")
+        if not (corpus / "index.tsv").exists():
+            self.skipTest("no corpus: set DCMFLOW_CORPUS to the folder that holds index.tsv")
+        self.source = corpus
+        done, rows = self.run_all()
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(names(corpus), names(self.target))
+        self.assertEqual(len(rows), sum(p.is_file() for p in corpus.rglob("*")))
+        for name, row in rows.items():
+            if row["status"] == "compressed":
+                self.assertEqual((row["to"], row["verified"]), ("jpeg-ls", True), name)
+                self.assertEqual(syntax_of(self.target / name), JPEG_LS, name)
+            else:
+                self.assertEqual((corpus / name).read_bytes(), (self.target / name).read_bytes(), name)
+
     def test_large_object_streams(self):
         path = Path(__file__).resolve().parents[1] / "large" / "recompress_memory.py"
         spec = importlib.util.spec_from_file_location("recompress_memory", path)

@@ -174,7 +174,9 @@ TEST_F(Run, ADestinationThatCannotBeIsSaid) {
 TEST(Totals, DoNotGrowWithUnknownSyntaxes) {
     Totals totals;
     for (int n = 0; n < 100; ++n) {
-        FileReport report{.path = "p", .status = FileStatus::kept, .reason = "unsupported_source"};
+        FileReport report;
+        report.status = FileStatus::kept;
+        report.reason = "unsupported_source";
         report.from = report.to = "1.2.3." + std::to_string(n);
         totals.add(report);
     }
@@ -183,7 +185,8 @@ TEST(Totals, DoNotGrowWithUnknownSyntaxes) {
 }
 
 TEST(Report, LineIsJsonWhateverTheName) {
-    FileReport report{.path = "a\xFF\n\"b"};
+    FileReport report;
+    report.path = "a\xFF\n\"b";
     report.fail("why");
     EXPECT_EQ(
         json_line(report),

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 namespace test {
 
-class Scratch : public testing::Test {
+class Scratch : public ::testing::Test {
   protected:
     Scratch() {
         std::string name = (fs::temp_directory_path() / "recompress_test_XXXXXX").string();
