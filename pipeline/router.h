@@ -16,6 +16,7 @@
 #include "pipeline/receive/dimse_receiver.h"
 #include "pipeline/receive/intake.h"
 #include "pipeline/spool/spool.h"
+#include "pipeline/worker/codec_workers.h"
 
 #include <map>
 #include <memory>
@@ -41,6 +42,7 @@ class Router {
     [[nodiscard]] const Config& config() const { return config_; }
     [[nodiscard]] Spool& spool() { return *spool_; }
     [[nodiscard]] const Budget& budget() const { return budget_; }
+    [[nodiscard]] const CodecWorkersCounters& codec_worker_counters() const { return workers_.counters(); }
     [[nodiscard]] const FlowCounters& flow_counters() const { return flow_->counters(); }
     [[nodiscard]] const IntakeCounters& intake_counters() const { return intake_->counters(); }
     [[nodiscard]] Lane* lane(std::string_view destination); // nullptr: not in the config
@@ -54,6 +56,7 @@ class Router {
     [[nodiscard]] Status open_spool(bool last_run_crashed);
     [[nodiscard]] Status start_lanes();
     [[nodiscard]] Status start_receivers();
+    void try_codec_workers();
     void report_start(const StartReport& report);
     void warn_of_strays();
     void keep_house(const std::stop_token& stop);
@@ -61,6 +64,8 @@ class Router {
     const Config config_;
     Logger& logger_;
     const codecs::Registry registry_;
+    CodecWorkers workers_; // this binary again: a Router in another program needs one that can be a worker
+    const codecs::Registry foreign_;
     const Transcoder transcoder_;
     Budget budget_;
     // In the order of their making; destroyed in reverse.
