@@ -99,7 +99,7 @@ TEST(WorkerDeath, WhileIdleCostsNoFrame) {
     siginfo_t info{};
     ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT),
               0); // dead, not reaped
-    const codecs::Registry own;
+    const codecs::Registry& own = own_codecs();
     const auto frame = make_frame(shape, Content::smooth);
     const auto stream = encoded(*own.find(uid::jpeg_ls), shape, frame).stream;
     FrameBuffer out;
@@ -110,13 +110,51 @@ TEST(WorkerDeath, WhileIdleCostsNoFrame) {
     EXPECT_TRUE(events.all().at(0).syntax.empty());
 }
 
+// An 8 by 8 HTJ2K image with three bytes changed, found by mutation. The assert is OpenJPEG's, of
+// Debian's package.
+constexpr std::string_view assert_of_openjpeg =
+    "ff4fff5100294000000000080000000800000000000000000000000800000008000000000000000000010701"
+    "01ff500008000200000004ff52000c00020001000304044001ff5c000d2050585860585858505058ff640016"
+    "00014f7065a74a50482056657220302e392e302eff90000a0000000000970001ff93c01280f200c77400c009"
+    "6004b00128f3ffc77400e9008774009801077400c00a880151002a40d98badfe0046b4002ec2174e00c33400"
+    "061cd2f7f601033400c016ac016b400b5c4fce4429cf192577801ec2eb58e41ab440002197002ce806c93d8e"
+    "12633c5f6a3a55c0e712a8400001970002ecb12770d31cccbb1029fb5087928a80068020239600ffd900";
+
+FrameBuffer from_hex(std::string_view text) {
+    FrameBuffer bytes;
+    for (std::size_t i = 0; i + 1 < text.size(); i += 2)
+        bytes.push_back(
+            static_cast<std::byte>(std::stoi(std::string(text.substr(i, 2)), nullptr, 16)));
+    return bytes;
+}
+
+TEST(WorkerDeath, ByAnAssertOfALibrary) {
+    Events events;
+    auto options = real_workers();
+    options.on_event = events.hook();
+    CodecWorkers workers(options);
+    const auto format = mono(8, 8, 8, 8, false);
+    FrameBuffer out;
+    EXPECT_EQ(
+        workers.decode(uid::htj2k, from_hex(assert_of_openjpeg), format, format.frame_bytes(), out),
+        CodecStatus::died);
+    ASSERT_EQ(events.all().size(), 1U);
+    EXPECT_EQ(events.all()[0].signal, SIGABRT);
+    EXPECT_NE(events.all()[0].text.find("Assertion"), std::string::npos) << events.all()[0].text;
+    const auto frame = make_frame(format, Content::smooth);
+    const auto coded = encoded(*own_codecs().find(uid::htj2k), format, frame);
+    EXPECT_EQ(workers.decode(uid::htj2k, coded.stream, format, format.frame_bytes(), out),
+              CodecStatus::ok);
+    EXPECT_EQ(out, frame);
+}
+
 TEST(WorkerDeath, AStoppedWorkerMeetsTheDeadline) {
     auto options = real_workers();
     options.deadline = std::chrono::milliseconds(200);
     CodecWorkers workers(options);
     ASSERT_TRUE(workers.try_one());
     ASSERT_EQ(::kill(workers.pids().at(0), SIGSTOP), 0);
-    const codecs::Registry own;
+    const codecs::Registry& own = own_codecs();
     const auto frame = make_frame(shape, Content::smooth);
     const auto stream = encoded(*own.find(uid::jpeg2000), shape, frame).stream;
     FrameBuffer out;

@@ -15,8 +15,7 @@ using codecs::test::mono;
 namespace uid = codecs::uid;
 
 const codecs::Registry& own() {
-    static const codecs::Registry registry;
-    return registry;
+    return own_codecs();
 }
 
 std::vector<std::string_view> coded_syntaxes() {

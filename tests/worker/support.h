@@ -45,6 +45,12 @@ class Events {
     std::vector<WorkerEvent> events_;
 };
 
+// What the binary's workers have.
+inline const codecs::Registry& own_codecs() {
+    static const codecs::Registry registry; // MERGE: = all_codecs()
+    return registry;
+}
+
 inline CodecWorkersOptions real_workers(unsigned count = 1) {
     CodecWorkersOptions options;
     options.executable = DCMFLOW_BINARY;
