@@ -276,6 +276,8 @@ std::string_view to_string(TranscodeReason reason) {
         return "frame_too_large";
     case TranscodeReason::corrupt_stream:
         return "corrupt_stream";
+    case TranscodeReason::decoder_died:
+        return "decoder_died";
     case TranscodeReason::stream_mismatch:
         return "stream_mismatch";
     case TranscodeReason::incompressible:
