@@ -60,18 +60,14 @@ unsigned decompositions(const PixelFormat& format) {
     return levels;
 }
 
-unsigned precision_for(const PixelFormat& format) {
-    const unsigned precision = jpeg2000_precision(format);
-    return precision <= 4 ? 8 : precision;
-}
-
 void describe(ojph::codestream& codestream, const PixelFormat& format, bool transform) {
     ojph::param_siz siz = codestream.access_siz();
     siz.set_image_extent(ojph::point(format.columns, format.rows));
     siz.set_tile_size(ojph::size(format.columns, format.rows));
     siz.set_num_components(format.samples);
     for (ojph::ui32 component = 0; component < format.samples; ++component)
-        siz.set_component(component, ojph::point(1, 1), precision_for(format), format.is_signed);
+        siz.set_component(component, ojph::point(1, 1), jpeg2000_precision(format),
+                          format.is_signed);
     ojph::param_cod cod = codestream.access_cod();
     cod.set_num_decomposition(decompositions(format));
     cod.set_block_dims(64, 64);

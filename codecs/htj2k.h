@@ -10,9 +10,10 @@
 // What we write is what viewers read (viewers.md), which is less than the standard allows:
 // * Colour only as RGB of 8 bits with the reversible transform, YBR_RCT (item 1). Without
 //   EncodeOptions::colour_transform, colour is `unsupported`.
-// * Precision and sign as Jpeg2000Codec writes them, but 8 for up to 4 bits stored in 8-bit cells:
-//   OpenJPH aborts the process if a wavelet coefficient outgrows the bits that its quantisation
-//   promises, and the rounding of such samples might.
+// * Precision and sign as Jpeg2000Codec writes them; 16-bit colour not at all (item 7).
+//
+// OpenJPH 0.9.0 looks at uninitialised memory right of narrow blocks to see whether a block is all
+// zero. Such a block may be coded or left out: same pixels, but not always the same bytes.
 #pragma once
 
 #include "codecs/codec.h"

@@ -254,7 +254,7 @@ class Parser {
     // What the segments say together. Components or tiles that differ in kind are legal and rare.
     CodecStatus coherent() {
         if (min_bands_ < 3 * std::size_t{max_levels_} + 1)
-            return CodecStatus::corrupt; // a sub-band without its exponent
+            return CodecStatus::unsupported; // perhaps a sub-band without its exponent
         const auto one = [](unsigned kinds) { return kinds == 1 || kinds == 2; };
         if (!one(transforms_) || !one(blocks_) || !one(wavelets_) || quantisations_ != wavelets_)
             return CodecStatus::unsupported;

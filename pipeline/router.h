@@ -4,7 +4,7 @@
 // from one thread; the rest from any thread.
 #pragma once
 
-#include "codecs/registry.h"
+#include "pipeline/dicom/all_codecs.h"
 #include "pipeline/acceptance.h"
 #include "pipeline/budget.h"
 #include "pipeline/config/config.h"
@@ -60,7 +60,7 @@ class Router {
 
     const Config config_;
     Logger& logger_;
-    const codecs::Registry registry_;
+    const codecs::Registry registry_{all_codecs()};
     const Transcoder transcoder_;
     Budget budget_;
     // In the order of their making; destroyed in reverse.

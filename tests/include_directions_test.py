@@ -29,7 +29,7 @@ BASE = {"pipeline/result.h", "pipeline/log.h", "pipeline/thread_name.h"}
 # library → places that may include it
 LIBRARIES = {
     r"dcmtk/": ["pipeline/dicom/", "pipeline/receive/", "pipeline/deliver/", "tests/", "bench/"],
-    r"(oneapi/)?tbb/": ["pipeline/flow.cpp", "pipeline/versions.cpp", "bench/", "tests/"],
+    r"(oneapi/)?tbb/": ["pipeline/flow.cpp", "pipeline/versions.cpp", "pipeline/recompress/recompress.cpp", "bench/", "tests/"],
     r"sqlite3\.h": ["pipeline/spool/sqlite", "pipeline/spool/versions.cpp", "tests/"],
     r"curl/": ["pipeline/deliver/"],
     r"charls/": ["codecs/", "tests/", "bench/"],

@@ -1,10 +1,10 @@
 // dcmflow explain: for each file every rule, the values that decided, where it would go and in
 // which syntax.
-#include "codecs/registry.h"
 #include "codecs/transfer_syntax.h"
 #include "pipeline/cli/commands.h"
 #include "pipeline/cli/files.h"
 #include "pipeline/cli/table.h"
+#include "pipeline/dicom/all_codecs.h"
 #include "pipeline/dicom/attributes.h"
 #include "pipeline/dicom/open_data_set.h"
 #include "pipeline/dicom/part10.h"
@@ -88,8 +88,8 @@ class Explainer {
             const auto* destination = config_.destination(planned.destination);
             if (destination == nullptr)
                 continue;
-            const auto ladder = make_ladder(destination->syntax, destination->name, instance,
-                                            &trial, nullptr);
+            const auto ladder =
+                make_ladder(destination->syntax, destination->name, instance, &trial, nullptr);
             result.routes.push_back(
                 {planned, std::string(codecs::display_name(ladder.steps.front())), ladder.reason});
         }
@@ -99,7 +99,7 @@ class Explainer {
 
     const Config& config_;
     Origin origin_;
-    codecs::Registry registry_;
+    codecs::Registry registry_{all_codecs()};
     Transcoder transcoder_;
 };
 

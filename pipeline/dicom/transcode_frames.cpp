@@ -114,6 +114,8 @@ TranscodeReason FrameCoder::load(Slot& slot, std::uint32_t frame,
     const auto size = task_.native.frame_bytes();
     if (task_.decoder) {
         const auto stream = task_.fragments->contiguous(frame, slot.joined);
+        if (is_bomb(size, stream.size(), bomb_frame_bytes))
+            return TranscodeReason::limits;
         const auto status = task_.decoder->decode(stream, task_.coded, slot.native);
         if (status == codecs::CodecStatus::ok && slot.native.size() != size)
             return TranscodeReason::internal;

@@ -30,6 +30,15 @@ struct FrameTask {
     codecs::EncodeOptions encode_options;
 };
 
+// Pixels that expand a thousandfold and are large besides are refused before a decoder sees them.
+// Blank frames of usual sizes do expand so much.
+inline constexpr std::uint64_t bomb_frame_bytes = 64ULL << 20;
+inline constexpr std::uint64_t bomb_object_bytes = 1ULL << 30;
+[[nodiscard]] constexpr bool is_bomb(std::uint64_t native, std::uint64_t coded,
+                                     std::uint64_t harmless) {
+    return native > harmless && native / 1000 > coded;
+}
+
 class FrameCoder {
   public:
     FrameCoder(const FrameTask& task, const TranscodeOptions& options);

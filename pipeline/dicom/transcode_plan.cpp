@@ -135,9 +135,10 @@ TranscodeReason Planner::check_native_source(const ElementRef& pixels) {
     if (has_shared_chrominance(format))
         return TranscodeReason::unsupported_target; // half the samples: no lossless codec has that
                                                     // form
-    const auto size = format.frame_bytes() * task.frames; // 2^36 * 2^31 at most: fits
-    if (format.frame_bytes() <= codecs::max_frame_bytes && pixels.value_length != size &&
-        pixels.value_length != size + size % 2)
+    if (format.frame_bytes() > codecs::max_frame_bytes)
+        return TranscodeReason::frame_too_large;
+    const auto size = format.frame_bytes() * task.frames; // 2^29 * 2^31 at most
+    if (pixels.value_length != size && pixels.value_length != size + size % 2)
         return TranscodeReason::pixel_length;
     task.pixel_data = source.value(pixels);
     if (source.encoding().big_endian) {
@@ -176,16 +177,19 @@ TranscodeReason Planner::check_encapsulated_source(const ElementRef& pixels) {
     task.decoder = request.foreign.find(from->uid);
     task.coded.planar = false; // decoders give colour by pixel
     task.native = task.decoder->decoded_format(task.coded);
-    return has_shared_chrominance(task.native) ? TranscodeReason::unsupported_source
-                                               : TranscodeReason::ok;
+    if (has_shared_chrominance(task.native))
+        return TranscodeReason::unsupported_source;
+    if (task.native.frame_bytes() > codecs::max_frame_bytes)
+        return TranscodeReason::frame_too_large;
+    if (is_bomb(task.native.frame_bytes() * task.frames, pixels.value_length, bomb_object_bytes))
+        return TranscodeReason::limits;
+    return TranscodeReason::ok;
 }
 
 TranscodeReason Planner::check_target() {
     FrameTask& task = *plan.task;
     const PixelFormat& format = task.native;
     static constexpr std::array recoded{pixel_data_tag, photometric_tag, planar_tag};
-    if (format.frame_bytes() > codecs::max_frame_bytes)
-        return TranscodeReason::frame_too_large;
     if (is_signed(source, recoded))
         return TranscodeReason::signed_object;
     if (plan.to_native) { // a native length has 32 bits (PS3.5 A.1)
