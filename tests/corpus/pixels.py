@@ -428,16 +428,13 @@ class Judges:
             raise Unreadable("ojph_expand writes one or three components")
         out = []
         for stream in frame_streams(file, geometry.frames):
-            stream = codestream(stream)
             source = self.scratch / "frame.j2c"
             target = self.scratch / ("frame.pgm" if geometry.samples == 1 else "frame.ppm")
+            stream, lifted = as_unsigned(codestream(stream), geometry.samples)
             source.write_bytes(stream)
             target.unlink(missing_ok=True)
             run("ojph_expand", "-i", source, "-o", target)
-            values, bits = read_pnm(target, geometry)
-            if stream[42] & 0x80:  # ojph_expand lifts signed components by half their range
-                values = values - (1 << (stream[42] & 0x7F))
-            out.append(values)
+            out.append(read_pnm(target, geometry) - lifted)
         return Pixels(in_cells(out, geometry), "ojph_expand")
 
     @staticmethod
@@ -499,6 +496,18 @@ def in_cells(frames, geometry):
     return (cells & ((1 << geometry.allocated) - 1)).astype(geometry.dtype).tobytes()
 
 
+def as_unsigned(stream, components):
+    """ojph_expand cuts negative values off. Said to be unsigned, the same coefficients give values lifted by half the
+    range (T.800 G.1), which nothing cuts off."""
+    first = stream[42]
+    if not first & 0x80:
+        return stream, 0
+    patched = bytearray(stream)
+    for i in range(components):
+        patched[42 + 3 * i] &= 0x7F
+    return bytes(patched), 1 << (first & 0x7F)
+
+
 def read_pgx(path, geometry):
     raw = path.read_bytes()
     end = raw.index(b"\n") + 1
@@ -521,7 +530,7 @@ def read_pnm(path, geometry):
     dtype = "u1" if most < 256 else ">u2"
     count = rows * columns * geometry.samples
     start = len(raw) - count * np.dtype(dtype).itemsize
-    return np.frombuffer(raw, dtype, count, start).astype(np.int64), most.bit_length()
+    return np.frombuffer(raw, dtype, count, start).astype(np.int64)
 
 
 def minimal_file(streams, geometry, syntax):
