@@ -182,6 +182,9 @@ int run_recompress(const Shared& shared, const Options& options) {
         complain(printable(route.error().text));
         return exit_failed;
     }
+    if (route->is_tree && !options.report.empty() &&
+        recompress::lies_within(options.report, route->source))
+        return usage_error(fmt::format("the report {} lies inside the source", options.report));
     return recompress_route(shared, options, *target_uid, *route);
 }
 

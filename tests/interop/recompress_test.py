@@ -134,6 +134,7 @@ class Recompress(Case):
                             ([self.source, self.target, "--to", "jpegls"], "did you mean jpeg-ls"),
                             ([self.source, self.target, "--to", "jpeg-baseline"], "do not write"),
                             ([self.source, self.target, "--to", "original"], "only copy"),
+                            ([self.source, self.target, "--to", "rle", "--report", self.source / "report"], "inside the source"),
                             ([self.source, self.target], "--to")):
             done = recompress(*words, check=False)
             self.assertEqual(done.returncode, 2, words)
@@ -171,7 +172,7 @@ class Recompress(Case):
         (self.target / "mr").symlink_to(elsewhere)
         done, rows = self.run_all(check=False)
         self.assertEqual(done.returncode, 4)
-        self.assertEqual(rows["mr/00001.dcm"]["status"], "failed")
+        self.assertEqual([rows[n]["status"] for n in ("mr", "mr/00001.dcm")], ["failed"] * 2)
         self.assertEqual(names(elsewhere), [])
 
     def test_again_replaces_whole_files(self):

