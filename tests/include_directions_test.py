@@ -20,7 +20,7 @@ ROOMS = {
     "dicom": {"dicom", ""},
     "config": {"config", "dicom", ""},
     "dimse": {"dimse", ""},
-    "worker": {"worker", ""},
+    "worker": {"worker", "dicom", ""},
     "spool": {"spool", "dicom", ""},
     "receive": {"receive", "spool", "dimse", "dicom", "config", ""},
     "deliver": {"deliver", "dimse", "dicom", "config", ""},
