@@ -1,7 +1,8 @@
 // RleCodec: RLE Lossless (1.2.840.10008.1.2.5, PS3.5 Annex G), encoder and decoder of our own.
 //
 // Const, re-entrant, any thread; scratch memory is per thread. Never throws. Whole cells are coded,
-// byte plane by byte plane, so unused bits, overlays in them and any High Bit survive.
+// byte plane by byte plane, so unused bits, overlays in them and any High Bit survive (DCMTK gives
+// them back; GDCM 3.0.21 clears them when it decodes RLE, not when it decodes JPEG-LS).
 //
 // Each sample's planes follow one another, the most significant byte first, whatever Planar
 // Configuration says. We write 0 for it (G.2 note 2), and readers ignore it.
