@@ -19,6 +19,15 @@ def names(folder):
     return sorted(str(p.relative_to(folder)) for p in Path(folder).rglob("*"))
 
 
+def large():
+    """The script of `make large` as a module."""
+    path = Path(__file__).resolve().parents[1] / "large" / "recompress_memory.py"
+    spec = importlib.util.spec_from_file_location("recompress_memory", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 class Recompress(Case):
     def setUp(self):
         super().setUp()
@@ -243,11 +252,23 @@ class Recompress(Case):
                 self.assertEqual((corpus / name).read_bytes(), (self.target / name).read_bytes(), name)
 
     def test_large_object_streams(self):
-        path = Path(__file__).resolve().parents[1] / "large" / "recompress_memory.py"
-        spec = importlib.util.spec_from_file_location("recompress_memory", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        module.check(DCMFLOW, 300, 128, "jpeg-ls", self.scratch)  # 150 MiB
+        large().check(DCMFLOW, 300, 128, "jpeg-ls", self.scratch)  # 150 MiB
+
+    def test_a_source_cut_short_while_it_is_mapped_harms_itself_only(self):
+        self.source.mkdir()
+        (self.source / "zz.txt").write_text("after it")
+        big = self.source / "big.dcm"
+        large().make_object(DCMFLOW, self.scratch / "slices", big, 200)
+        process = self.started(Process([DCMFLOW, "recompress", self.source, self.target, "--to", "jpeg2000", "--report",
+                                        self.report], self.scratch / "log"))
+        wait_until(lambda: any(p.stat().st_size > 1 << 20 for p in self.target.glob(".dcmflow*")), "it is being written")
+        os.truncate(big, 20_000_000)
+        wait_until(lambda: not process.alive(), "the end")
+        self.assertEqual(process.popen.returncode, 4, process.log())
+        rows = {os.path.basename(row["path"]): row for row in lines(self.report)}
+        self.assertEqual((rows["big.dcm"]["status"], rows["zz.txt"]["status"]), ("failed", "copied"))
+        self.assertRegex(rows["big.dcm"]["error"], "cut short|changed")
+        self.assertEqual(names(self.target), ["zz.txt"])
 
 
 if __name__ == "__main__":
