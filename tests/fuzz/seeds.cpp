@@ -28,10 +28,10 @@ Seed bytes_of(std::string_view text) {
 }
 
 Seed joined(std::initializer_list<unsigned> head, Input tail) {
-    Seed seed;
-    for (const unsigned byte : head)
-        seed.push_back(static_cast<std::byte>(byte));
-    seed.insert(seed.end(), tail.begin(), tail.end());
+    Seed seed(head.size() + tail.size());
+    const auto as_byte = [](unsigned value) { return static_cast<std::byte>(value); };
+    const auto at = std::ranges::transform(head, seed.begin(), as_byte).out;
+    std::ranges::copy(tail, at);
     return seed;
 }
 
