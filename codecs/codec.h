@@ -21,6 +21,7 @@ enum class CodecStatus : std::uint8_t {
     corrupt,        // the stream is broken, truncated or not of this kind
     mismatch,       // the stream's dimensions, components or precision contradict the header
     failed,         // the library reported an error that fits none of the above
+    died,           // the process that decoded it ended, hung or gave nonsense (codec workers only)
 };
 [[nodiscard]] std::string_view
 to_string(CodecStatus status); // "ok", "dirty_bits", ... (a metric label)
@@ -56,6 +57,12 @@ class Codec {
 
     // Whether encode can be exact for every frame of this format whose unused bits are clean.
     [[nodiscard]] virtual bool can_encode(const PixelFormat& format) const = 0;
+
+    // Whether encode with these options keeps the bits outside Bits Stored too, wherever High Bit is.
+    // Then it never says dirty_bits.
+    [[nodiscard]] virtual bool keeps_unused_bits(const EncodeOptions& /*options*/) const {
+        return false;
+    }
 
     // Losslessly encodes one frame. `out` is replaced; the stream has even length (PS3.5 A.4).
     [[nodiscard]] virtual CodecStatus encode(const FrameView& frame, const EncodeOptions& options,

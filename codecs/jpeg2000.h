@@ -22,6 +22,7 @@ class Jpeg2000Codec final : public Codec {
     [[nodiscard]] bool can_encode(const PixelFormat& format) const override;
     [[nodiscard]] CodecStatus encode(const FrameView& frame, const EncodeOptions& options,
                                      FrameBuffer& out, AttributeChanges& changes) const override;
+    [[nodiscard]] PixelFormat decoded_format(const PixelFormat& coded) const override;
     [[nodiscard]] CodecStatus decode(std::span<const std::byte> stream, const PixelFormat& format,
                                      FrameBuffer& out) const override;
 };

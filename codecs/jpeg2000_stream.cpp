@@ -13,6 +13,7 @@ namespace {
 // T.800 table A.2.
 enum Marker : std::uint16_t {
     soc = 0xFF4F,
+    cap = 0xFF50,
     siz = 0xFF51,
     cod = 0xFF52,
     coc = 0xFF53,
@@ -51,7 +52,9 @@ class Parser {
             return status;
         if (!have_cod_ || !have_qcd_)
             return CodecStatus::corrupt;
-        return tile_parts();
+        if (const CodecStatus status = tile_parts(); status != CodecStatus::ok)
+            return status;
+        return coherent();
     }
 
   private:
@@ -66,7 +69,7 @@ class Parser {
         header_.components = body.u16();
         if (body.failed() || header_.components == 0 || body.left() != header_.components * 3U)
             return CodecStatus::corrupt;
-        if ((capabilities & 0xC000U) != 0) // Part 2 extensions; Part 15, HTJ2K
+        if ((capabilities & 0x8000U) != 0) // Part 2 extensions
             return CodecStatus::unsupported;
         if (x1 <= x0 || y1 <= y0 || tile_w == 0 || tile_h == 0 || tile_x > x0 || tile_y > y0 ||
             tile_x + tile_w <= x0 || tile_y + tile_h <= y0)
@@ -124,6 +127,8 @@ class Parser {
 
     CodecStatus segment(std::uint16_t code, ByteReader& body) {
         switch (code) {
+        case cap:
+            return extended_capabilities(body);
         case cod:
             have_cod_ = true;
             return coding_default(body);
@@ -143,9 +148,25 @@ class Parser {
         case com:
             return CodecStatus::ok;
         default:
-            // RGN, POC, PPM, PPT, CAP and what we do not know: nothing that DICOM writers use.
+            // RGN, POC, PPM, PPT and what we do not know: nothing that DICOM writers use.
             return CodecStatus::unsupported;
         }
+    }
+
+    // CAP, T.814 A.3: nothing but Part 15, and of that one set of HT code-blocks without regions of
+    // interest, not mixed with others: what OpenJPEG reads.
+    CodecStatus extended_capabilities(ByteReader& body) {
+        constexpr std::uint32_t part15 = 0x00020000;
+        constexpr std::uint16_t mixed = 0x4000, several_sets = 0x2000, regions = 0x1000;
+        const std::uint32_t parts = body.u32();
+        if (!body.failed() && parts != part15)
+            return CodecStatus::unsupported;
+        const std::uint16_t part15_needs = body.u16();
+        if (body.failed() || body.left() != 0)
+            return CodecStatus::corrupt;
+        have_cap_ = true;
+        return (part15_needs & (mixed | several_sets | regions)) == 0 ? CodecStatus::ok
+                                                                      : CodecStatus::unsupported;
     }
 
     // COD, T.800 A.6.1.
@@ -159,6 +180,8 @@ class Parser {
             return CodecStatus::corrupt;
         if (transform == 1 && header_.components < 3)
             return CodecStatus::corrupt;
+        transforms_ |= transform == 1 ? 2U : 1U;
+        max_layers_ = std::max(max_layers_, layers_);
         return coding_style(body, (style & 1U) != 0);
     }
 
@@ -181,8 +204,13 @@ class Parser {
             return CodecStatus::corrupt;
         if (body.left() != (precincts ? levels + 1U : 0U))
             return CodecStatus::corrupt;
-        if ((style & 0xC0U) != 0 || wavelet != 1) // HT blocks; 9/7: lossy in a lossless syntax
+        constexpr unsigned ht = 0x40, ht_mixed = 0x80, vertically_causal = 0x08;
+        if (wavelet > 1 || (style & ht_mixed) != 0 ||
+            ((style & ht) != 0 && (style & ~(ht | vertically_causal)) != 0)) // T.814 table A.5
             return CodecStatus::unsupported;
+        blocks_ |= (style & ht) != 0 ? 2U : 1U;
+        wavelets_ |= wavelet == 1 ? 2U : 1U;
+        max_levels_ = std::max<unsigned>(max_levels_, levels);
         const std::uint64_t samples =
             std::uint64_t{header_.width} * header_.height * header_.components;
         if (samples >> (block_w + block_h) > max_blocks)
@@ -211,12 +239,35 @@ class Parser {
         return CodecStatus::ok;
     }
 
-    // QCD, QCC, T.800 A.6.4: reversible coding has no quantisation, style 0.
+    // QCD, QCC, T.800 A.6.4: none, one step from which the others derive, or one per sub-band.
     CodecStatus quantization(ByteReader& body) {
-        const std::uint8_t style = body.u8();
-        if (body.failed() || body.left() == 0)
+        const unsigned style = body.u8() & 0x1FU;
+        const std::size_t bytes_per_band = style == 0 ? 1 : 2;
+        if (body.failed() || body.left() == 0 || body.left() % bytes_per_band != 0 || style > 2)
             return CodecStatus::corrupt;
-        return (style & 0x1FU) == 0 ? CodecStatus::ok : CodecStatus::unsupported;
+        quantisations_ |= style == 0 ? 2U : 1U;
+        if (style != 1)
+            min_bands_ = std::min(min_bands_, body.left() / bytes_per_band);
+        return CodecStatus::ok;
+    }
+
+    // What the segments say together. Components or tiles that differ in kind are legal and rare.
+    CodecStatus coherent() {
+        if (min_bands_ < 3 * std::size_t{max_levels_} + 1)
+            return CodecStatus::unsupported; // perhaps a sub-band without its exponent
+        const auto one = [](unsigned kinds) { return kinds == 1 || kinds == 2; };
+        if (!one(transforms_) || !one(blocks_) || !one(wavelets_) || quantisations_ != wavelets_)
+            return CodecStatus::unsupported;
+        // OpenJPEG 2.5.0 finds its way among interleaved tile-parts by their number (#1558).
+        if (interleaved_ && parts_unsaid_)
+            return CodecStatus::unsupported;
+        header_.component_transform = transforms_ == 2;
+        header_.high_throughput = blocks_ == 2;
+        header_.reversible = wavelets_ == 2;
+        // OpenJPEG reads HT code-blocks of one layer; T.814 demands CAP.
+        if (header_.high_throughput && (!have_cap_ || max_layers_ != 1))
+            return CodecStatus::unsupported;
+        return CodecStatus::ok;
     }
 
     // The reader stands behind the first SOT.
@@ -234,6 +285,7 @@ class Parser {
                 return status;
             if (const CodecStatus status = segments(sod); status != CodecStatus::ok)
                 return status;
+            parts_unsaid_ = parts_unsaid_ || bytes == 0;
             const std::size_t end = bytes == 0 ? last_eoc() : start + bytes;
             if (end < reader_.position() || end > stream_.size())
                 return CodecStatus::corrupt;
@@ -246,13 +298,13 @@ class Parser {
         }
     }
 
-    // Parts of a tile in order and together: OpenJPEG 2.5.0 misreads interleaved ones (#1558).
+    // Parts of a tile in order; those of other tiles may be in between.
     CodecStatus note_part(std::uint16_t tile, std::uint8_t part, std::uint8_t parts) {
         Tile& state = tiles_[tile];
         if (part != state.seen || (parts != 0 && part >= parts) || state.seen == 255)
             return CodecStatus::corrupt;
-        if (part > 0 && tile != last_tile_)
-            return CodecStatus::unsupported;
+        interleaved_ = interleaved_ || (part > 0 && tile != last_tile_);
+        parts_unsaid_ = parts_unsaid_ || parts == 0;
         ++state.seen;
         if (parts != 0)
             state.expected = parts;
@@ -294,9 +346,15 @@ class Parser {
     Jpeg2000Header& header_;
     std::vector<Tile> tiles_;
     std::uint64_t tile_w_ = 0, tile_h_ = 0;
-    std::uint16_t layers_ = 1;
+    std::uint16_t layers_ = 1, max_layers_ = 1;
     std::uint16_t last_tile_ = 0;
-    bool have_cod_ = false, have_qcd_ = false;
+    bool interleaved_ = false, parts_unsaid_ = false; // tile-parts; TNsot or Psot 0
+    bool have_cap_ = false, have_cod_ = false, have_qcd_ = false;
+    // Kinds met, 1 and 2: no component transform, one; Part 1, HT code-blocks; 9/7, 5/3 wavelet;
+    // quantised, not.
+    unsigned transforms_ = 0, blocks_ = 0, wavelets_ = 0, quantisations_ = 0;
+    unsigned max_levels_ = 0;
+    std::size_t min_bands_ = SIZE_MAX;
 };
 
 // JP2 files in fragments are wrong (PS3.5 A.4.4) but exist: the codestream is in box jp2c

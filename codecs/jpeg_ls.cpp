@@ -2,6 +2,7 @@
 
 #include "codecs/jpeg_ls_stream.h"
 #include "codecs/native.h"
+#include "codecs/scratch.h"
 
 #include <charls/charls.h>
 
@@ -27,31 +28,6 @@ struct DestroyDecoder {
 using Encoder = std::unique_ptr<charls_jpegls_encoder, DestroyEncoder>;
 using Decoder = std::unique_ptr<charls_jpegls_decoder, DestroyDecoder>;
 
-// Memory for frames re-arranged on their way in or out: one buffer a thread, kept from frame to
-// frame, given back after a huge one. Not for nested use.
-class Scratch {
-  public:
-    Scratch() = default;
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-    ~Scratch() {
-        constexpr std::size_t keep = 64U << 20;
-        if (buffer_.capacity() > keep)
-            FrameBuffer{}.swap(buffer_);
-    }
-    std::span<std::byte> of_size(std::size_t bytes) {
-        buffer_.resize(bytes);
-        return buffer_;
-    }
-
-  private:
-    static FrameBuffer& per_thread() {
-        thread_local FrameBuffer buffer;
-        return buffer;
-    }
-    FrameBuffer& buffer_ = per_thread();
-};
-
 bool is_monochrome(Photometric photometric) {
     return photometric == Photometric::monochrome1 || photometric == Photometric::monochrome2;
 }
@@ -67,14 +43,14 @@ bool good(charls_jpegls_errc result) {
 }
 
 CodecStatus run_encoder(std::span<const std::byte> pixels, const PixelFormat& format,
-                        FrameBuffer& out) {
+                        std::uint8_t precision, FrameBuffer& out) {
     const Encoder encoder{charls_jpegls_encoder_create()};
     if (!encoder)
         return CodecStatus::failed;
     charls_frame_info info{};
     info.width = format.columns;
     info.height = format.rows;
-    info.bits_per_sample = precision_for(format);
+    info.bits_per_sample = precision;
     info.component_count = format.samples;
     // By line: smaller than by sample, and viewers misread planes (viewers.md item 4).
     const auto interleaving =
@@ -140,10 +116,12 @@ bool decodable(const PixelFormat& format) {
            format.photometric != Photometric::ybr_partial_420;
 }
 
+enum class Loss : bool { none, near }; // what the transfer syntax allows
+
 // Precision is Bits Stored, or Bits Allocated (GDCM, DCMTK: the whole cell). Anything else and the
 // stream is not this object's, or says something about sign that we would have to guess.
-CodecStatus compare(const JpegLsHeader& header, const PixelFormat& format) {
-    if (header.near != 0)
+CodecStatus compare(const JpegLsHeader& header, const PixelFormat& format, Loss loss) {
+    if (header.near != 0 && loss == Loss::none)
         return CodecStatus::unsupported; // lossy pixels in a lossless syntax
     if (header.width != format.columns || header.height != format.rows ||
         header.components != format.samples)
@@ -190,14 +168,14 @@ CodecStatus decode_frame(std::span<const std::byte> stream, const JpegLsHeader& 
     return CodecStatus::ok;
 }
 
-CodecStatus decode_checked(std::span<const std::byte> stream, const PixelFormat& format,
+CodecStatus decode_checked(std::span<const std::byte> stream, const PixelFormat& format, Loss loss,
                            FrameBuffer& out) {
     if (!decodable(format))
         return CodecStatus::unsupported;
     JpegLsHeader header;
     if (const CodecStatus status = parse_jpeg_ls(stream, header); status != CodecStatus::ok)
         return status;
-    if (const CodecStatus status = compare(header, format); status != CodecStatus::ok)
+    if (const CodecStatus status = compare(header, format, loss); status != CodecStatus::ok)
         return status;
     const CodecStatus status = decode_frame(stream.first(header.end), header, format, out);
     if (status == CodecStatus::ok && format.is_signed && header.precision < format.bits_allocated) {
@@ -208,6 +186,15 @@ CodecStatus decode_checked(std::span<const std::byte> stream, const PixelFormat&
             sign_extend_16(out, header.precision);
     }
     return status;
+}
+
+CodecStatus decode_guarded(std::span<const std::byte> stream, const PixelFormat& format, Loss loss,
+                           FrameBuffer& out) {
+    try {
+        return decode_checked(stream, format, loss, out);
+    } catch (const std::bad_alloc&) {
+        return CodecStatus::failed;
+    }
 }
 
 } // namespace
@@ -228,13 +215,16 @@ bool JpegLsCodec::can_encode(const PixelFormat& format) const {
            (format.photometric == Photometric::ybr_full && format.bits_allocated == 8);
 }
 
-CodecStatus JpegLsCodec::encode(const FrameView& frame, const EncodeOptions& /*options*/,
+CodecStatus JpegLsCodec::encode(const FrameView& frame, const EncodeOptions& options,
                                 FrameBuffer& out, AttributeChanges& changes) const {
     const PixelFormat& format = frame.format;
     if (!can_encode(format) || frame.bytes.size() != format.frame_bytes())
         return CodecStatus::unsupported;
-    if (!unused_bits_clean(frame))
+    if (!options.whole_cells && !unused_bits_clean(frame))
         return CodecStatus::dirty_bits;
+    const std::uint8_t precision = options.whole_cells
+                                       ? static_cast<std::uint8_t>(format.bits_allocated)
+                                       : precision_for(format);
     changes = {.photometric = format.photometric, .planar = false};
     try {
         Scratch scratch;
@@ -245,7 +235,7 @@ CodecStatus JpegLsCodec::encode(const FrameView& frame, const EncodeOptions& /*o
             pixels = by_pixel;
         }
         // Signed samples go in as whole cells, their sign extended: T.87 knows no sign.
-        return run_encoder(pixels, format, out);
+        return run_encoder(pixels, format, precision, out);
     } catch (const std::bad_alloc&) {
         return CodecStatus::failed;
     }
@@ -253,11 +243,17 @@ CodecStatus JpegLsCodec::encode(const FrameView& frame, const EncodeOptions& /*o
 
 CodecStatus JpegLsCodec::decode(std::span<const std::byte> stream, const PixelFormat& format,
                                 FrameBuffer& out) const {
-    try {
-        return decode_checked(stream, format, out);
-    } catch (const std::bad_alloc&) {
-        return CodecStatus::failed;
-    }
+    return decode_guarded(stream, format, Loss::none, out);
+}
+
+CodecStatus JpegLsNearCodec::encode(const FrameView& /*frame*/, const EncodeOptions& /*options*/,
+                                    FrameBuffer& /*out*/, AttributeChanges& /*changes*/) const {
+    return CodecStatus::unsupported;
+}
+
+CodecStatus JpegLsNearCodec::decode(std::span<const std::byte> stream, const PixelFormat& format,
+                                    FrameBuffer& out) const {
+    return decode_guarded(stream, format, Loss::near, out);
 }
 
 } // namespace dcmflow::codecs

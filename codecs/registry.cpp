@@ -1,7 +1,12 @@
 #include "codecs/registry.h"
 
+#include "codecs/deflated_frame.h"
+#include "codecs/htj2k.h"
+#include "codecs/jpeg.h"
 #include "codecs/jpeg2000.h"
+#include "codecs/jpeg2000_lossy.h"
 #include "codecs/jpeg_ls.h"
+#include "codecs/rle.h"
 #include "codecs/transfer_syntax.h"
 
 #include <string>
@@ -16,7 +21,16 @@ struct Registry::Entry {
 
 Registry::Registry() {
     add(uid::jpeg_ls, std::make_unique<JpegLsCodec>());
+    add(uid::jpeg_ls_near, std::make_unique<JpegLsNearCodec>());
+    add(uid::jpeg_baseline, std::make_unique<JpegCodec>());
+    add(uid::rle, std::make_unique<RleCodec>());
+    add(uid::deflated_frame, std::make_unique<DeflatedFrameCodec>());
     add(uid::jpeg2000, std::make_unique<Jpeg2000Codec>());
+    add(uid::jpeg2000_lossy, std::make_unique<Jpeg2000LossyCodec>(Jpeg2000LossyCodec::Kind::part1));
+    add(uid::htj2k, std::make_unique<Htj2kCodec>(Htj2kCodec::Kind::plain));
+    add(uid::htj2k_rpcl, std::make_unique<Htj2kCodec>(Htj2kCodec::Kind::rpcl));
+    add(uid::htj2k_lossy,
+        std::make_unique<Jpeg2000LossyCodec>(Jpeg2000LossyCodec::Kind::high_throughput));
 }
 
 Registry::Registry(Empty /*empty*/) {}

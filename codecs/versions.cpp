@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <jpeglib.h>
 #include <openjpeg.h>
+#include <openjph/ojph_version.h>
 
 namespace dcmflow::codecs {
 
@@ -21,11 +22,18 @@ std::string jpeg_turbo_version() {
 #endif
 }
 
+// OpenJPH has none either; its library is named after the minor version, so the header is right.
+std::string openjph_version() {
+    return std::to_string(OPENJPH_VERSION_MAJOR) + "." + std::to_string(OPENJPH_VERSION_MINOR) +
+           "." + std::to_string(OPENJPH_VERSION_PATCH);
+}
+
 } // namespace
 
 std::vector<std::pair<std::string, std::string>> library_versions() {
     return {{"CharLS", charls_get_version_string()},
             {"OpenJPEG", opj_version()},
+            {"OpenJPH", openjph_version()},
             {"libjpeg-turbo", jpeg_turbo_version()}};
 }
 

@@ -179,8 +179,11 @@ struct Flow::Graph {
 
     void route(Job& job) {
         read_header(job);
+        std::optional<SizeTrial> trial;
+        if (job.opened)
+            trial.emplace(transcoder, job.opened->data_set(), job.lease.row().instance.transfer_syntax_uid);
         for (const auto& delivery : job.lease.deliveries())
-            job.candidates.push_back(ladder_for(delivery, job));
+            job.candidates.push_back(ladder_for(delivery, job, trial ? &*trial : nullptr));
     }
 
     void read_header(Job& job) {
@@ -195,12 +198,11 @@ struct Flow::Graph {
             job.opened.emplace(std::move(*opened));
     }
 
-    [[nodiscard]] SyntaxLadder ladder_for(const Delivery& delivery, const Job& job) const {
+    [[nodiscard]] SyntaxLadder ladder_for(const Delivery& delivery, const Job& job, SizeTrial* trial) const {
         const auto* destination = config.destination(delivery.destination);
         static const std::vector<std::string> original{"original"};
         return make_ladder(destination != nullptr ? destination->syntax : original, delivery.destination,
-                           job.lease.row().instance, job.opened ? &job.opened->data_set() : nullptr, transcoder,
-                           &acceptance);
+                           job.lease.row().instance, trial, &acceptance);
     }
 
     void transcode(Job& job) {
@@ -214,8 +216,10 @@ struct Flow::Graph {
                 if (syntax == source)
                     break;
                 const auto reason = make(job, syntax);
-                if (reason == TranscodeReason::ok)
+                if (reason == TranscodeReason::ok) {
+                    planned.pixel_digest = job.made.find(syntax)->second.pixel_digest;
                     break;
+                }
                 planned.syntax = source;
                 if (planned.reason.empty())
                     planned.reason = to_string(reason);
@@ -239,6 +243,7 @@ struct Flow::Graph {
         how.verify = options.verify == Verify::always ||
                      (options.verify == Verify::sample && row.id % options.sample_every == 0);
         how.for_each_frame = parallel_frames;
+        how.decode_lossy = true; // the ladder has such a step only for a peer that takes nothing else
         const auto outcome =
             transcoder.transcode(job.opened->data_set(), row.instance.transfer_syntax_uid, syntax, how, sink);
         count(outcome);
@@ -246,7 +251,8 @@ struct Flow::Graph {
             logger.log(LogLevel::alarm, "verify_failed",
                        {{"sop_instance_uid", row.instance.sop_instance_uid},
                         {"syntax", std::string(codecs::display_name(syntax))}});
-        job.made[syntax] = sink.take(outcome.reason);
+        auto& made = job.made[syntax] = sink.take(outcome.reason);
+        made.pixel_digest = outcome.pixel_digest;
         return outcome.reason;
     }
 

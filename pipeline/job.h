@@ -59,6 +59,7 @@ struct Made {
     std::vector<std::byte> bytes = {};                  // a small result, still to be written
     std::unique_ptr<BlobWriter> writer = {};            // a large result, written but not yet in place
     std::uint64_t size = 0;
+    std::optional<Digest> pixel_digest = {};
 };
 
 struct Job {

@@ -1,7 +1,7 @@
 #include "pipeline/lane.h"
 
-#include "codecs/transfer_syntax.h"
 #include "pipeline/dicom/part10.h"
+#include "pipeline/syntax_ladder.h"
 #include "pipeline/thread_name.h"
 
 #include <algorithm>
@@ -263,9 +263,8 @@ std::vector<Need> Lane::needs_of(Worker& worker, const std::vector<SendingLease>
         if (place == needs.end()) {
             needs.push_back({instance.sop_class_uid, {}});
             place = needs.end() - 1;
-            for (const auto& name : config_.syntax)
-                if (const auto* syntax = codecs::find_by_name(name))
-                    place->transfer_syntax_uids.emplace_back(syntax->uid);
+            for (const auto uid : proposed_syntaxes(config_.syntax))
+                place->transfer_syntax_uids.emplace_back(uid);
         }
         auto& uids = place->transfer_syntax_uids;
         if (std::find(uids.begin(), uids.end(), instance.transfer_syntax_uid) == uids.end())

@@ -20,6 +20,7 @@ ROOMS = {
     "dicom": {"dicom", ""},
     "config": {"config", "dicom", ""},
     "dimse": {"dimse", ""},
+    "worker": {"worker", ""},
     "spool": {"spool", "dicom", ""},
     "receive": {"receive", "spool", "dimse", "dicom", "config", ""},
     "deliver": {"deliver", "dimse", "dicom", "config", ""},
@@ -29,12 +30,13 @@ BASE = {"pipeline/result.h", "pipeline/log.h", "pipeline/thread_name.h"}
 # library → places that may include it
 LIBRARIES = {
     r"dcmtk/": ["pipeline/dicom/", "pipeline/receive/", "pipeline/deliver/", "tests/", "bench/"],
-    r"(oneapi/)?tbb/": ["pipeline/flow.cpp", "pipeline/versions.cpp", "bench/", "tests/"],
+    r"(oneapi/)?tbb/": ["pipeline/flow.cpp", "pipeline/versions.cpp", "pipeline/recompress/recompress.cpp", "bench/", "tests/"],
     r"sqlite3\.h": ["pipeline/spool/sqlite", "pipeline/spool/versions.cpp", "tests/"],
     r"curl/": ["pipeline/deliver/"],
     r"charls/": ["codecs/", "tests/", "bench/"],
     r"openjpeg": ["codecs/", "tests/", "bench/"],
     r"yaml-cpp/": ["pipeline/config/", "tests/"],
+    r"seccomp\.h": ["pipeline/worker/"],
     r"re2/": ["rules/", "tests/"],
 }
 

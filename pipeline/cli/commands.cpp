@@ -15,6 +15,8 @@ std::span<const Command> commands() {
         {"queue", "Look at the queue and act on it", setup_queue},
         {"pause", "Stop delivery to a destination; what comes in is queued", setup_pause},
         {"resume", "Start delivery to a destination again", setup_resume},
+        {"recompress", "Compress files losslessly into another place, each one verified",
+         setup_recompress},
         {"version", "Versions of dcmflow and its libraries", setup_version},
     });
     return table;

@@ -14,6 +14,7 @@ Run setup_send(CLI::App& app, Shared& shared);
 Run setup_queue(CLI::App& app, Shared& shared);
 Run setup_pause(CLI::App& app, Shared& shared);
 Run setup_resume(CLI::App& app, Shared& shared);
+Run setup_recompress(CLI::App& app, Shared& shared);
 Run setup_version(CLI::App& app, Shared& shared);
 
 } // namespace dcmflow::cli

@@ -1,6 +1,7 @@
 #include "pipeline/cli/probe.h"
 
 #include "codecs/transfer_syntax.h"
+#include "pipeline/syntax_ladder.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/table.h"
 
@@ -28,10 +29,10 @@ std::vector<Need> probe_needs(const DestinationConfig& destination) {
         if (std::find(uids.begin(), uids.end(), uid) == uids.end())
             uids.emplace_back(uid);
     };
+    for (const auto uid : proposed_syntaxes(destination.syntax))
+        add(uid);
     for (const auto& name : destination.syntax)
-        if (const auto* syntax = codecs::find_by_name(name)) {
-            add(syntax->uid);
-        } else { // original: most likely one of the uncompressed ones
+        if (name == "original") { // most likely one of the uncompressed ones
             add(codecs::uid::explicit_le);
             add(codecs::uid::implicit_le);
         }

@@ -27,7 +27,7 @@ bool is_destination_name(std::string_view name) {
 }
 
 std::string available_syntaxes() {
-    std::string all = "one of original";
+    std::string all = "one of original, auto";
     for (const auto& syntax : codecs::transfer_syntaxes())
         if (syntax.can_write)
             all += fmt::format(", {}", syntax.name);
@@ -36,18 +36,16 @@ std::string available_syntaxes() {
 
 // What is wrong with a step of a ladder; empty if nothing.
 std::string syntax_fault(const std::string& name) {
-    if (name == "original")
+    if (name == "original" || name == "auto")
         return {};
-    if (name == "auto")
-        return "'auto' is not available in this version";
     const auto* syntax = codecs::find_by_name(name);
     if (syntax != nullptr && syntax->can_write)
         return {};
     if (syntax != nullptr && syntax->lossless)
-        return fmt::format("'{}' is not available in this version", name);
+        return fmt::format("'{}' is never written, only carried", name);
     if (syntax != nullptr)
         return fmt::format("'{}' is never written: lossy compression would change pixels", name);
-    std::vector<std::string_view> names{"original"};
+    std::vector<std::string_view> names{"original", "auto"};
     for (const auto& known : codecs::transfer_syntaxes())
         names.push_back(known.name);
     const auto near = nearest(name, std::span<const std::string_view>(names));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <initializer_list>
 #include <limits>
 
 namespace dcmflow {
@@ -17,6 +18,25 @@ std::uint64_t little_endian(std::span<const std::byte> bytes) {
     for (std::size_t i = bytes.size(); i-- > 0;)
         value = value << 8 | std::to_integer<std::uint64_t>(bytes[i]);
     return value;
+}
+
+bool begins_with(std::span<const std::byte> bytes, std::initializer_list<unsigned char> start) {
+    return bytes.size() >= start.size() &&
+           std::equal(start.begin(), start.end(), bytes.begin(),
+                      [](unsigned char a, std::byte b) { return std::byte{a} == b; });
+}
+
+bool starts_frame(std::span<const std::byte> fragment, FrameStart start) {
+    switch (start) {
+    case FrameStart::unknown:
+        return true;
+    case FrameStart::soi:
+        return begins_with(fragment, {0xFF, 0xD8, 0xFF});
+    case FrameStart::soc:
+        return begins_with(fragment, {0xFF, 0x4F, 0xFF, 0x51}) ||
+               begins_with(fragment, {0x00, 0x00, 0x00, 0x0C, 0x6A, 0x50, 0x20, 0x20});
+    }
+    return false;
 }
 
 void append(std::vector<std::byte>& out, std::uint64_t value, std::size_t width) {
@@ -52,7 +72,7 @@ tl::expected<FragmentReader, FragmentFault> FragmentReader::open(const Source& s
     else if (!reader.table_.empty())
         done = reader.by_basic_table(source.frames);
     else
-        done = reader.without_table(source.frames);
+        done = reader.without_table(source);
     if (!done)
         return tl::unexpected(done.error());
     return reader;
@@ -139,11 +159,22 @@ tl::expected<void, FragmentFault> FragmentReader::by_basic_table(std::uint32_t f
     return {};
 }
 
-tl::expected<void, FragmentFault> FragmentReader::without_table(std::uint32_t frames) {
-    if (frames != 1 && fragments_.size() != frames)
-        return tl::unexpected(FragmentFault::wrong_count);
-    for (std::size_t i = 0; i < frames; ++i)
-        first_.push_back(i);
+tl::expected<void, FragmentFault> FragmentReader::without_table(const Source& source) {
+    if (fragments_.size() == source.frames) {
+        for (std::size_t i = 0; i < source.frames; ++i)
+            first_.push_back(i);
+    } else if (source.start == FrameStart::unknown) {
+        if (source.frames != 1)
+            return tl::unexpected(FragmentFault::wrong_count);
+        first_.push_back(0);
+    } else {
+        for (std::size_t i = 0; i < fragments_.size(); ++i)
+            if (starts_frame(fragments_[i], source.start))
+                first_.push_back(i);
+        // More starts than frames are frames that the header does not know of: data, not junk.
+        if (first_.size() != source.frames || first_.front() != 0)
+            return tl::unexpected(FragmentFault::wrong_count);
+    }
     first_.push_back(fragments_.size());
     return {};
 }

@@ -25,6 +25,15 @@ enum class FragmentFault : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(FragmentFault fault);
 
+// What the first fragment of a frame begins with, where the transfer syntax says so. Tells frames
+// apart without a table: inside a codestream these bytes do not begin a fragment but by an accident
+// of one in billions.
+enum class FrameStart : std::uint8_t {
+    unknown, // RLE, deflated frames: a fragment is a frame
+    soi,     // JPEG and JPEG-LS: FF D8 FF (T.81 B.1.1.3)
+    soc,     // JPEG 2000 and HTJ2K: FF 4F FF 51 (T.800 A.4), or a JP2 file around it
+};
+
 class FragmentReader {
   public:
     struct Source {
@@ -32,10 +41,11 @@ class FragmentReader {
         std::span<const std::byte> extended_offsets; // value of (7FE0,0001), empty if absent
         std::span<const std::byte> extended_lengths; // value of (7FE0,0002), empty if absent
         std::uint32_t frames = 1;
+        FrameStart start = FrameStart::unknown;
         std::size_t max_fragments = 16U << 20;
     };
-    // Frames by the Basic Offset Table, the Extended one, one fragment each, or all fragments of a
-    // single frame.
+    // Frames by the Basic Offset Table, the Extended one, one fragment each, all fragments of a
+    // single frame, or by what frames start with: as many as the header says, or it is a fault.
     [[nodiscard]] static tl::expected<FragmentReader, FragmentFault> open(const Source& source);
 
     [[nodiscard]] std::uint32_t frames() const {
@@ -53,7 +63,7 @@ class FragmentReader {
     [[nodiscard]] tl::expected<void, FragmentFault> read_items(const Source& source);
     [[nodiscard]] tl::expected<void, FragmentFault> by_extended_table(const Source& source);
     [[nodiscard]] tl::expected<void, FragmentFault> by_basic_table(std::uint32_t frames);
-    [[nodiscard]] tl::expected<void, FragmentFault> without_table(std::uint32_t frames);
+    [[nodiscard]] tl::expected<void, FragmentFault> without_table(const Source& source);
     [[nodiscard]] std::uint64_t item_offset(std::size_t fragment) const; // as tables count them
 
     std::span<const std::byte> table_; // of the Basic Offset Table item

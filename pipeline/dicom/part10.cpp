@@ -3,6 +3,7 @@
 #include "pipeline/dicom/charset.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <fmt/format.h>
@@ -39,9 +40,17 @@ std::string clean(std::string_view text, std::size_t width) {
     return out;
 }
 
+// Of the VRs, those with a length of 32 bits after two reserved bytes (PS3.5 table 7.1-1).
+bool has_long_header(std::string_view vr) {
+    static constexpr std::array<std::string_view, 13> vrs{
+        "OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"};
+    return std::find(vrs.begin(), vrs.end(), vr) != vrs.end();
+}
+
 class MetaWriter {
   public:
-    MetaWriter() {
+    explicit MetaWriter(std::span<const std::byte> preamble = {})
+        : bytes_(preamble.begin(), preamble.end()) {
         bytes_.resize(preamble_size);
         put("DICM");
         element(0x0000, "UL", std::string_view("\0\0\0\0", 4), '\0'); // filled in by finish()
@@ -52,7 +61,7 @@ class MetaWriter {
         put16(0x0002);
         put16(number);
         put(vr);
-        if (vr == "OB") {
+        if (has_long_header(vr)) {
             put16(0);
             put16(static_cast<std::uint16_t>(length & 0xFFFF));
             put16(static_cast<std::uint16_t>(length >> 16));
@@ -167,6 +176,7 @@ void parse_spool_information(std::string_view text, FileMeta& meta) {
 
 struct MetaElement {
     std::uint16_t number = 0;
+    std::string_view vr; // empty where it is implicit
     std::string_view value;
     std::uint64_t end = 0;
 };
@@ -192,12 +202,13 @@ Result<std::optional<MetaElement>> read_element(std::span<const std::byte> file,
     std::uint64_t length = 0;
     std::uint64_t value = offset + 8;
     const std::string_view vr = as_text(file.subspan(offset + 4, 2));
-    const bool is_long = vr == "OB" || vr == "OW" || vr == "UN" || vr == "UT" || vr == "SQ";
     if (!upper(offset + 4) || !upper(offset + 5)) {
         length = little(file, offset + 4, 4);
-    } else if (!is_long) {
+    } else if (!has_long_header(vr)) {
+        element.vr = vr;
         length = little(file, offset + 6, 2);
     } else {
+        element.vr = vr;
         if (file.size() - offset < 12)
             return fail(ErrorCode::malformed, "ends inside the file meta information");
         length = little(file, offset + 8, 4);
@@ -226,6 +237,60 @@ bool ends_here(std::span<const std::byte> file, std::uint64_t offset, std::uint6
     return !(little(file, offset, 2) == 0x0002 && letter(offset + 4) && letter(offset + 5));
 }
 
+// Calls per_element for each element of group 0002; gives the offset of the data set.
+template <class PerElement>
+Result<std::uint64_t> walk_meta(std::span<const std::byte> file, const PerElement& per_element) {
+    if (file.size() < meta_offset || as_text(file.subspan(preamble_size, 4)) != "DICM") {
+        return fail(ErrorCode::malformed,
+                    "not a DICOM file: no DICM after a preamble of 128 bytes");
+    }
+    std::uint64_t offset = meta_offset;
+    std::uint64_t announced_end = 0;
+    while (!ends_here(file, offset, announced_end)) {
+        const auto element = read_element(file, offset);
+        if (!element)
+            return tl::unexpected(element.error());
+        if (!*element)
+            break;
+        offset = (*element)->end;
+        if (offset > meta_ceiling) {
+            return fail(ErrorCode::malformed, "file meta information of more than a megabyte");
+        }
+        if ((*element)->number == 0x0000 && (*element)->value.size() == 4)
+            announced_end = offset + little(file, offset - 4, 4);
+        per_element(**element);
+    }
+    return offset;
+}
+
+// Elements that say how the rest is written and by whom: not taken over from another writer.
+bool is_rewritten(std::uint16_t number) {
+    return number == 0x0000 || number == 0x0001 || number == 0x0010 || number == 0x0012 ||
+           number == 0x0013;
+}
+
+// PS3.6 table 7-1, for meta information that an old writer left implicit.
+std::string_view meta_vr(std::uint16_t number) {
+    switch (number) {
+    case 0x0002:
+    case 0x0003:
+    case 0x0100:
+        return "UI";
+    case 0x0016:
+    case 0x0017:
+    case 0x0018:
+        return "AE";
+    case 0x0026:
+    case 0x0027:
+    case 0x0028:
+        return "UR";
+    case 0x0102:
+        return "OB";
+    default:
+        return "UN";
+    }
+}
+
 } // namespace
 
 bool is_valid_uid(std::string_view uid) {
@@ -235,51 +300,32 @@ bool is_valid_uid(std::string_view uid) {
 }
 
 Result<FileMeta> read_file_meta(std::span<const std::byte> file) {
-    if (file.size() < meta_offset || as_text(file.subspan(preamble_size, 4)) != "DICM") {
-        return fail(ErrorCode::malformed,
-                    "not a DICOM file: no DICM after a preamble of 128 bytes");
-    }
     FileMeta meta;
-    std::uint64_t offset = meta_offset;
-    std::uint64_t announced_end = 0;
     std::string private_creator;
     std::string_view private_information;
-    while (!ends_here(file, offset, announced_end)) {
-        const auto element = read_element(file, offset);
-        if (!element)
-            return tl::unexpected(element.error());
-        if (!*element)
-            break;
-        const std::string_view value = (*element)->value;
-        switch ((*element)->number) {
-        case 0x0000:
-            if (value.size() == 4) {
-                announced_end = (*element)->end + little(file, (*element)->end - 4, 4);
-            }
-            break;
+    const auto end = walk_meta(file, [&](const MetaElement& element) {
+        switch (element.number) {
         case 0x0002:
-            meta.sop_class_uid = trimmed(value);
+            meta.sop_class_uid = trimmed(element.value);
             break;
         case 0x0003:
-            meta.sop_instance_uid = trimmed(value);
+            meta.sop_instance_uid = trimmed(element.value);
             break;
         case 0x0010:
-            meta.transfer_syntax_uid = trimmed(value);
+            meta.transfer_syntax_uid = trimmed(element.value);
             break;
         case 0x0100:
-            private_creator = trimmed(value);
+            private_creator = trimmed(element.value);
             break;
         case 0x0102:
-            private_information = value;
+            private_information = element.value;
             break;
         default:
             break;
         }
-        offset = (*element)->end;
-        if (offset > meta_ceiling) {
-            return fail(ErrorCode::malformed, "file meta information of more than a megabyte");
-        }
-    }
+    });
+    if (!end)
+        return tl::unexpected(end.error());
     if (!is_valid_uid(meta.transfer_syntax_uid)) {
         return fail(ErrorCode::malformed,
                     fmt::format("file meta information without a valid Transfer Syntax UID "
@@ -288,8 +334,38 @@ Result<FileMeta> read_file_meta(std::span<const std::byte> file) {
     }
     if (private_creator == private_creator_uid)
         parse_spool_information(private_information, meta);
-    meta.dataset_offset = offset;
+    meta.dataset_offset = *end;
     return meta;
+}
+
+Result<std::vector<std::byte>> rewrite_file_meta(std::span<const std::byte> file,
+                                                 std::string_view transfer_syntax_uid) {
+    std::vector<MetaElement> kept;
+    bool spooled = false;
+    const auto end = walk_meta(file, [&](const MetaElement& element) {
+        spooled = spooled ||
+                  (element.number == 0x0100 && trimmed(element.value) == private_creator_uid);
+        if (!is_rewritten(element.number))
+            kept.push_back(element);
+    });
+    if (!end)
+        return tl::unexpected(end.error());
+    if (spooled) // origin and digest of a spool blob: the digest is that of the old data set
+        std::erase_if(kept, [](const auto& e) { return e.number == 0x0100 || e.number == 0x0102; });
+    kept.push_back({0x0010, "UI", clip_uid(transfer_syntax_uid), 0});
+    kept.push_back({0x0012, "UI", implementation_class_uid, 0});
+    kept.push_back({0x0013, "SH", implementation_version_name, 0});
+    std::stable_sort(kept.begin(), kept.end(),
+                     [](const auto& a, const auto& b) { return a.number < b.number; });
+    MetaWriter meta(file.first(preamble_size));
+    for (const auto& element : kept) {
+        auto vr = element.vr.empty() ? meta_vr(element.number) : element.vr;
+        if (element.value.size() > 0xFFFE)
+            vr = has_long_header(vr) ? vr : "UN"; // PS3.5 6.2.2
+        meta.element(element.number, vr, element.value,
+                     vr == "UI" || vr == "OB" || vr == "UN" ? '\0' : ' ');
+    }
+    return meta.finish();
 }
 
 std::vector<std::byte> make_file_meta(std::string_view sop_class_uid,

@@ -47,6 +47,12 @@ struct SpoolHeader {
                                             std::string_view transfer_syntax_uid,
                                             const Origin& origin);
 
+// The preamble and file meta information that `file` begins with, for its data set in another transfer
+// syntax: Media Storage UIDs, AE titles and Private Information stay; the group length is right and the
+// implementation is ours. The private information of a spool blob goes: its digest would be wrong.
+[[nodiscard]] Result<std::vector<std::byte>>
+rewrite_file_meta(std::span<const std::byte> file, std::string_view transfer_syntax_uid);
+
 // PS3.5 9.1: 1 to 64 characters of [0-9.]; we do not insist on component rules, archives do not
 // either.
 [[nodiscard]] bool is_valid_uid(std::string_view uid);

@@ -1,5 +1,8 @@
 #include "pipeline/dicom/transcode.h"
 
+#include "codecs/native.h"
+#include "pipeline/dicom/deflate.h"
+#include "pipeline/dicom/digest.h"
 #include "pipeline/dicom/encapsulation.h"
 #include "pipeline/dicom/rewrite.h"
 #include "pipeline/dicom/transcode_frames.h"
@@ -19,7 +22,7 @@ constexpr std::uint32_t pixel_data_tag = 0x7FE0'0010;
 // One transcode() call: the plan's object into the sink.
 class Transcoding {
   public:
-    Transcoding(const DataSet& source, const TranscodePlan& plan, const TranscodeOptions& options,
+    Transcoding(const DataSet& source, TranscodePlan& plan, const TranscodeOptions& options,
                 ByteSink& sink)
         : source_(source), plan_(plan), options_(options), out_(&sink),
           writer_(source, plan.encoding, out_) {
@@ -28,9 +31,14 @@ class Transcoding {
     }
     [[nodiscard]] TranscodeReason run();
     [[nodiscard]] std::uint64_t size() const { return out_.position(); }
+    [[nodiscard]] std::optional<Digest> pixel_digest() {
+        return plan_.task ? std::optional(pixels_.finish()) : std::nullopt;
+    }
 
   private:
     [[nodiscard]] TranscodeReason prepare();
+    [[nodiscard]] TranscodeReason code_first_window();
+    [[nodiscard]] bool has_dirty_bits() const;
     [[nodiscard]] TranscodeReason write(const ElementRef& element);
     [[nodiscard]] TranscodeReason write_pixels();
     template <class PerFrame> [[nodiscard]] TranscodeReason each_frame(PerFrame per_frame);
@@ -48,12 +56,13 @@ class Transcoding {
     }
 
     const DataSet& source_;
-    const TranscodePlan& plan_;
+    TranscodePlan& plan_;
     const TranscodeOptions& options_;
     Output out_;
     DataSetWriter writer_;
     std::optional<FrameCoder> coder_;
     codecs::AttributeChanges target_; // of the object written
+    Digester pixels_;
 };
 
 TranscodeReason Transcoding::run() {
@@ -83,7 +92,7 @@ TranscodeReason Transcoding::prepare() {
     // An offset, an item header and the least of a codestream for each frame.
     if (is_gated() && static_cast<double>(task.frames) * 16 >= ceiling())
         return TranscodeReason::incompressible;
-    const auto reason = coder_->run(0, std::min(coder_->window(), task.frames));
+    const auto reason = code_first_window();
     if (reason != TranscodeReason::ok)
         return reason;
     target_ =
@@ -92,6 +101,46 @@ TranscodeReason Transcoding::prepare() {
         writer_.touch(0x0028);
     writer_.touch(0x7FE0);
     return TranscodeReason::ok;
+}
+
+// Data in unused bits, embedded overlays say, is kept by coding whole cells, where the codec can.
+// All frames alike: readers look at the first one's precision. A native source is searched before;
+// of a compressed one the first window tells, and data that only later frames have is refused.
+TranscodeReason Transcoding::code_first_window() {
+    FrameTask& task = *plan_.task;
+    const auto count = std::min(coder_->window(), task.frames);
+    if (!task.encoder || task.encoder->keeps_unused_bits(task.encode_options))
+        return coder_->run(0, count);
+    auto whole = task.encode_options;
+    whole.whole_cells = true;
+    const bool can_keep = task.encoder->keeps_unused_bits(whole);
+    if (can_keep && !task.decoder && has_dirty_bits())
+        task.encode_options = whole;
+    auto reason = coder_->run(0, count);
+    if (reason == TranscodeReason::dirty_bits && can_keep && task.decoder) {
+        task.encode_options = whole;
+        reason = coder_->run(0, count);
+    }
+    return reason;
+}
+
+bool Transcoding::has_dirty_bits() const {
+    const FrameTask& task = *plan_.task;
+    if (task.native.bits_stored == task.native.bits_allocated)
+        return false;
+    const auto size = task.native.frame_bytes();
+    for (std::uint32_t frame = 0; frame < task.frames; ++frame) {
+        const auto bytes = task.pixel_data.subspan(size * frame, size);
+        std::vector<std::byte> swapped;
+        if (task.swapped && task.native.bits_allocated == 16) {
+            swapped.assign(bytes.begin(), bytes.end());
+            codecs::swap_bytes_16(swapped);
+        }
+        if (!codecs::unused_bits_clean(
+                {task.native, swapped.empty() ? bytes : std::span<const std::byte>(swapped)}))
+            return true;
+    }
+    return false;
 }
 
 TranscodeReason Transcoding::write(const ElementRef& element) {
@@ -135,8 +184,10 @@ template <class PerFrame> TranscodeReason Transcoding::each_frame(PerFrame per_f
         const auto reason = first == 0 ? TranscodeReason::ok : coder_->run(first, count);
         if (reason != TranscodeReason::ok)
             return reason;
-        for (std::uint32_t n = 0; n < count; ++n)
+        for (std::uint32_t n = 0; n < count; ++n) {
             per_frame(coder_->result(n));
+            pixels_.update(coder_->pixels(n));
+        }
         if (const auto now = state(); now != TranscodeReason::ok)
             return now;
         first += count;
@@ -164,6 +215,35 @@ TranscodeReason Transcoding::write_pixels() {
     if (reason != TranscodeReason::ok)
         return reason;
     return fragments.end() ? state() : TranscodeReason::limits;
+}
+
+void run(const DataSet& source, TranscodePlan& plan, const TranscodeOptions& options,
+         ByteSink& sink, TranscodeOutcome& outcome) {
+    Transcoding transcoding(source, plan, options, sink);
+    outcome.reason = transcoding.run();
+    if (outcome.reason != TranscodeReason::ok)
+        return;
+    outcome.bytes_out = transcoding.size();
+    outcome.verified = options.verify && plan.task && plan.task->encoder;
+    outcome.pixel_digest = transcoding.pixel_digest();
+}
+
+// Deflate cannot go back to fill in a length, so the data set is written whole before.
+void deflate(const DataSet& source, TranscodePlan& plan, const TranscodeOptions& options,
+             ByteSink& sink, TranscodeOutcome& outcome) {
+    VectorSink plain(max_inflated_bytes);
+    run(source, plan, options, plain, outcome);
+    if (outcome.reason == TranscodeReason::write_failed)
+        outcome.reason = TranscodeReason::limits;
+    if (outcome.reason != TranscodeReason::ok)
+        return;
+    const auto written = deflate_data_set(plain.bytes(), sink);
+    outcome.bytes_out = written.value_or(0);
+    if (!written)
+        outcome.reason = TranscodeReason::write_failed;
+    else if (static_cast<double>(*written) >=
+             options.worthwhile * static_cast<double>(source.bytes().size()))
+        outcome.reason = TranscodeReason::incompressible;
 }
 
 } // namespace
@@ -196,6 +276,8 @@ std::string_view to_string(TranscodeReason reason) {
         return "frame_too_large";
     case TranscodeReason::corrupt_stream:
         return "corrupt_stream";
+    case TranscodeReason::decoder_died:
+        return "decoder_died";
     case TranscodeReason::stream_mismatch:
         return "stream_mismatch";
     case TranscodeReason::incompressible:
@@ -233,24 +315,37 @@ TranscodeReason Transcoder::can_transcode(const DataSet& source, std::string_vie
     }
 }
 
+std::optional<Transcoder::NativeFrame>
+Transcoder::native_frame(const DataSet& source, std::string_view source_syntax,
+                         std::string_view target_syntax, std::optional<std::uint32_t> index) const {
+    auto plan = plan_transcode(source, {own_, foreign_, source_syntax, target_syntax});
+    if (plan.reason != TranscodeReason::ok || !plan.task)
+        return std::nullopt;
+    plan.task->encoder = nullptr; // native frames are the result
+    const TranscodeOptions options;
+    FrameCoder coder(*plan.task, options);
+    if (coder.run(index.value_or(plan.task->frames / 2), 1) != TranscodeReason::ok)
+        return std::nullopt;
+    const auto bytes = coder.result(0);
+    return NativeFrame{plan.task->native, plan.task->frames, {bytes.begin(), bytes.end()}};
+}
+
 TranscodeOutcome Transcoder::transcode(const DataSet& source, std::string_view source_syntax,
                                        std::string_view target_syntax,
                                        const TranscodeOptions& options, ByteSink& sink) const {
     TranscodeOutcome outcome;
     outcome.bytes_in = source.bytes().size();
     try {
-        const auto plan = plan_transcode(
+        auto plan = plan_transcode(
             source, {own_, foreign_, source_syntax, target_syntax, options.decode_lossy});
         outcome.reason = plan.reason;
         outcome.frames = plan.frames;
         if (plan.reason != TranscodeReason::ok)
             return outcome;
-        Transcoding transcoding(source, plan, options, sink);
-        outcome.reason = transcoding.run();
-        if (outcome.reason == TranscodeReason::ok) {
-            outcome.bytes_out = transcoding.size();
-            outcome.verified = options.verify && plan.task && plan.task->encoder;
-        }
+        if (plan.to_deflated)
+            deflate(source, plan, options, sink, outcome);
+        else
+            run(source, plan, options, sink, outcome);
     } catch (const std::bad_alloc&) {
         outcome.reason = TranscodeReason::limits;
     } catch (...) {

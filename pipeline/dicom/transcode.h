@@ -6,12 +6,13 @@
 // only at the end are patched. On any reason but `ok` the sink's bytes must be thrown away and the
 // original used.
 //
-// Memory: at most frames_at_once frames, each with its encoding and (when verifying) its decoding,
-// whatever the object's size; plus the offset table. A deflated source is inflated by the caller
-// (inflate_dataset): its DataSet is Explicit VR LE while source_syntax stays the deflated UID. It
-// never changes a byte outside Pixel Data, offset tables, Photometric Interpretation, Planar
-// Configuration and retired group lengths, unless the data set's own encoding must change
-// (implicit, explicit, big endian).
+// Memory: at most frames_at_once frames (and bytes_at_once, but one frame), each with its encoding
+// and (when verifying) its decoding, whatever the object's size; plus the offset table. A deflated
+// target is written whole in memory first, up to max_inflated_bytes. A deflated source is inflated
+// by the caller (inflate_dataset): its DataSet is Explicit VR LE while source_syntax stays the
+// deflated UID. It never changes a byte outside Pixel Data, offset tables, Photometric
+// Interpretation, Planar Configuration and retired group lengths, unless the data set's own
+// encoding must change (implicit, explicit, big endian).
 #pragma once
 
 #include "codecs/registry.h"
@@ -24,6 +25,7 @@
 #include <functional>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace dcmflow {
 
@@ -42,6 +44,7 @@ enum class TranscodeReason : std::uint8_t {
     frame_count,        // fragments or offset table do not match Number of Frames
     frame_too_large,
     corrupt_stream,
+    decoder_died,    // the codec worker that had a frame died, hung or gave nonsense
     stream_mismatch, // codestream and header disagree
     incompressible,  // the result is not smaller
     verify_failed,   // decoded pixels differ from the source: a bug, never sent
@@ -60,8 +63,8 @@ struct TranscodeOutcome {
     std::uint64_t bytes_out = 0; // data set; 0 unless ok
     std::uint32_t frames = 0;
     bool verified = false; // every frame was encoded, decoded again and found equal to its source
-    // XXH3-128 over the native frames in order: little endian cells, colour by pixel, no pad byte. The same for an
-    // image whatever lossless syntax it is in. Only if frames were coded.
+    // XXH3-128 over the native frames in order: little endian cells, colour by pixel, no pad byte.
+    // The same for an image whatever lossless syntax it is in. Only if frames were coded.
     std::optional<Digest> pixel_digest;
 };
 
@@ -73,8 +76,10 @@ using FrameLoop =
 struct TranscodeOptions {
     bool verify = true;
     FrameLoop for_each_frame;        // null: sequential
-    std::size_t frames_at_once = 16; // window of frames in memory
-    // Lossy pixels may be decoded to a native target: for a peer that takes nothing else (design §5).
+    std::size_t frames_at_once = 16; // window of frames in memory, and its bound in native bytes
+    std::uint64_t bytes_at_once = 64ULL << 20;
+    // Lossy pixels may be decoded to a native target: for a peer that takes nothing else (design
+    // §5).
     bool decode_lossy = false;
     double worthwhile = 1.0; // result must be smaller than this × source when compressing a native
                              // source, else `incompressible`
@@ -92,8 +97,8 @@ struct PixelDescription {
 
 class Transcoder {
   public:
-    // `own` encodes, and decodes what it encoded; `foreign` decodes what came from outside (codec workers); both
-    // outlive this.
+    // `own` encodes, and decodes what it encoded; `foreign` decodes what came from outside (codec
+    // workers); both outlive this.
     explicit Transcoder(const codecs::Registry& own) : Transcoder(own, own) {}
     Transcoder(const codecs::Registry& own, const codecs::Registry& foreign);
     // Whether target is worth trying for this object, by header alone: ok, or the reason why not.
@@ -104,6 +109,20 @@ class Transcoder {
     [[nodiscard]] TranscodeOutcome transcode(const DataSet& source, std::string_view source_syntax,
                                              std::string_view target_syntax,
                                              const TranscodeOptions& options, ByteSink& sink) const;
+
+
+    // One frame as the target's codec would see it, for whoever wants to try something on it.
+    struct NativeFrame {
+        codecs::PixelFormat format;
+        std::uint32_t frames = 1; // of the object
+        std::vector<std::byte> bytes;
+    };
+    // The frame with this index, else the middle one; nullopt if it cannot be had, for the reasons that a transcode to
+    // `target_syntax` would give.
+    [[nodiscard]] std::optional<NativeFrame> native_frame(const DataSet& source, std::string_view source_syntax,
+                                                          std::string_view target_syntax,
+                                                          std::optional<std::uint32_t> index) const;
+    [[nodiscard]] const codecs::Registry& own_codecs() const { return own_; }
 
   private:
     const codecs::Registry& own_;

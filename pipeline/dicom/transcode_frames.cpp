@@ -1,5 +1,7 @@
 #include "pipeline/dicom/transcode_frames.h"
 
+#include "codecs/native.h"
+
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -33,6 +35,8 @@ TranscodeReason reason_of_decode(codecs::CodecStatus status) {
         return TranscodeReason::unsupported_source;
     case CodecStatus::mismatch:
         return TranscodeReason::stream_mismatch;
+    case CodecStatus::died:
+        return TranscodeReason::decoder_died;
     default:
         return TranscodeReason::corrupt_stream;
     }
@@ -56,8 +60,10 @@ bool equals_planes(std::span<const std::byte> pixels, std::span<const std::byte>
 FrameCoder::FrameCoder(const FrameTask& task, const TranscodeOptions& options)
     : task_(task), options_(options) {
     // A plain loop gains nothing from more than one frame in memory.
-    const std::size_t wanted = options.for_each_frame ? options.frames_at_once : 1;
-    slots_.resize(std::clamp<std::size_t>(wanted, 1, task.frames));
+    const std::uint64_t wanted = options.for_each_frame ? options.frames_at_once : 1;
+    const std::uint64_t fit =
+        options.bytes_at_once / std::max<std::uint64_t>(task.native.frame_bytes(), 1);
+    slots_.resize(std::clamp<std::uint64_t>(std::min(wanted, fit), 1, task.frames));
 }
 
 TranscodeReason FrameCoder::run(std::uint32_t first, std::uint32_t count) {
@@ -96,6 +102,8 @@ void FrameCoder::code(Slot& slot, std::uint32_t frame) const noexcept {
         slot.result = native;
         if (task_.encoder)
             slot.reason = encode(slot, native);
+        if (slot.reason == TranscodeReason::ok)
+            slot.pixels = by_pixel(slot, native);
     } catch (const std::bad_alloc&) {
         slot.reason = TranscodeReason::limits;
     } catch (...) {
@@ -108,6 +116,8 @@ TranscodeReason FrameCoder::load(Slot& slot, std::uint32_t frame,
     const auto size = task_.native.frame_bytes();
     if (task_.decoder) {
         const auto stream = task_.fragments->contiguous(frame, slot.joined);
+        if (is_bomb(size, stream.size(), bomb_frame_bytes))
+            return TranscodeReason::limits;
         const auto status = task_.decoder->decode(stream, task_.coded, slot.native);
         if (status == codecs::CodecStatus::ok && slot.native.size() != size)
             return TranscodeReason::internal;
@@ -137,6 +147,17 @@ TranscodeReason FrameCoder::encode(Slot& slot, std::span<const std::byte> native
     if (options_.verify && !is_same(slot, native))
         return TranscodeReason::verify_failed;
     return TranscodeReason::ok;
+}
+
+std::span<const std::byte> FrameCoder::by_pixel(Slot& slot,
+                                                std::span<const std::byte> native) const {
+    if (!task_.native.planar || task_.native.samples == 1)
+        return native;
+    if (!task_.encoder || !options_.verify) { // else it has just been decoded so, and found equal
+        slot.decoded.resize(native.size());
+        codecs::interleave(native, task_.native, slot.decoded);
+    }
+    return slot.decoded;
 }
 
 // Decodes what was just encoded, by the header it will have, and compares stored bytes.

@@ -30,6 +30,15 @@ struct FrameTask {
     codecs::EncodeOptions encode_options;
 };
 
+// Pixels that expand a thousandfold and are large besides are refused before a decoder sees them.
+// Blank frames of usual sizes do expand so much.
+inline constexpr std::uint64_t bomb_frame_bytes = 64ULL << 20;
+inline constexpr std::uint64_t bomb_object_bytes = 1ULL << 30;
+[[nodiscard]] constexpr bool is_bomb(std::uint64_t native, std::uint64_t coded,
+                                     std::uint64_t harmless) {
+    return native > harmless && native / 1000 > coded;
+}
+
 class FrameCoder {
   public:
     FrameCoder(const FrameTask& task, const TranscodeOptions& options);
@@ -42,6 +51,10 @@ class FrameCoder {
     [[nodiscard]] std::span<const std::byte> result(std::uint32_t n) const {
         return slots_[n].result;
     }
+    // The native bytes of the same frame, colour by pixel: what a digest of pixels covers.
+    [[nodiscard]] std::span<const std::byte> pixels(std::uint32_t n) const {
+        return slots_[n].pixels;
+    }
     // What all frames so far took over; only after a run that encoded.
     [[nodiscard]] const codecs::AttributeChanges& changes() const { return *changes_; }
 
@@ -49,13 +62,15 @@ class FrameCoder {
     struct Slot {
         codecs::FrameBuffer joined, native, encoded, decoded;
         codecs::AttributeChanges changes;
-        std::span<const std::byte> result;
+        std::span<const std::byte> result, pixels;
         TranscodeReason reason = TranscodeReason::internal;
     };
     void code(Slot& slot, std::uint32_t frame) const noexcept;
     [[nodiscard]] TranscodeReason load(Slot& slot, std::uint32_t frame,
                                        std::span<const std::byte>& native) const;
     [[nodiscard]] TranscodeReason encode(Slot& slot, std::span<const std::byte> native) const;
+    [[nodiscard]] std::span<const std::byte> by_pixel(Slot& slot,
+                                                      std::span<const std::byte> native) const;
     [[nodiscard]] bool is_same(Slot& slot, std::span<const std::byte> native) const;
 
     const FrameTask& task_;

@@ -20,6 +20,17 @@ using codecs::TransferSyntax;
 constexpr std::uint32_t pixel_data_tag = 0x7FE0'0010;
 constexpr std::uint32_t photometric_tag = 0x0028'0004, planar_tag = 0x0028'0006;
 
+bool has_shared_chrominance(const PixelFormat& format) {
+    return format.photometric == Photometric::ybr_full_422 ||
+           format.photometric == Photometric::ybr_partial_420;
+}
+
+FrameStart frame_start(const TransferSyntax& syntax) {
+    if (syntax.name.starts_with("jpeg2000") || syntax.name.starts_with("htj2k"))
+        return FrameStart::soc;
+    return syntax.name.starts_with("jpeg") ? FrameStart::soi : FrameStart::unknown;
+}
+
 std::string_view trimmed(std::string_view uid) {
     while (!uid.empty() && (uid.back() == ' ' || uid.back() == '\0'))
         uid.remove_suffix(1);
@@ -48,7 +59,7 @@ TranscodeReason Planner::check_syntaxes(std::string_view from_uid, std::string_v
         return TranscodeReason::same_syntax;
     from = codecs::find_by_uid(from_uid);
     to = codecs::find_by_uid(to_uid);
-    if (!to || !to->can_write || to->big_endian || to->deflated)
+    if (!to || !to->can_write || to->big_endian)
         return TranscodeReason::unsupported_target;
     if (from && !from->lossless && (!request.decode_lossy || to->encapsulated))
         return TranscodeReason::lossy_source;
@@ -63,6 +74,7 @@ TranscodeReason Planner::check_syntaxes(std::string_view from_uid, std::string_v
     plan.encoding = Encoding::of(to->uid);
     plan.from_native = !from->encapsulated;
     plan.to_native = !to->encapsulated;
+    plan.to_deflated = to->deflated;
     return TranscodeReason::ok;
 }
 
@@ -79,6 +91,9 @@ TranscodeReason Planner::check_object() {
         return TranscodeReason::float_pixels;
     if (!plan.to_native && !pixels)
         return TranscodeReason::not_image;
+    // Deflate is for what has no pixels (design §5): few archives take images in it.
+    if (plan.to_deflated && (pixels || floats))
+        return TranscodeReason::unsupported_target;
     if (pixels) {
         // Fragments in a native syntax, or none in an encapsulated one.
         if (!is_unique(pixel_data_tag) || pixels->undefined_length != from->encapsulated)
@@ -100,14 +115,14 @@ TranscodeReason Planner::check_header(const ElementRef& pixels) {
         return TranscodeReason::bad_pixel_header;
     const auto& format = description->format;
     plan.frames = description->frames;
-    // Codestreams of 1, 32 and 64 bits, and of shared chrominance, are not exact everywhere, or not
-    // legal.
-    if ((format.bits_allocated != 8 && format.bits_allocated != 16) ||
-        format.photometric == Photometric::ybr_full_422 ||
-        format.photometric == Photometric::ybr_partial_420)
-        return TranscodeReason::unsupported_target;
-    if (format.frame_bytes() > codecs::max_frame_bytes)
-        return TranscodeReason::frame_too_large;
+    // Native frames of single bits are packed across bytes (PS3.5 8.1.1): no codec of ours writes those, and they are
+    // unpacked only if each begins with a byte.
+    if (format.bits_allocated % 8 != 0) {
+        if (plan.from_native)
+            return TranscodeReason::unsupported_target;
+        if (!plan.to_native || format.frame_bits() % 8 != 0)
+            return TranscodeReason::unsupported_source;
+    }
     plan.task.emplace();
     plan.task->frames = description->frames;
     plan.task->coded = plan.task->native = format;
@@ -121,15 +136,19 @@ TranscodeReason Planner::check_native_source(const ElementRef& pixels) {
     const PixelFormat& format = task.native;
     if (format.photometric == Photometric::ybr_rct || format.photometric == Photometric::ybr_ict)
         return TranscodeReason::bad_pixel_header; // exist in codestreams only
-    if (format.high_bit + 1 != format.bits_stored)
-        return TranscodeReason::dirty_bits;
+    if (has_shared_chrominance(format))
+        return TranscodeReason::unsupported_target; // half the samples: no lossless codec has that
+                                                    // form
+    if (format.frame_bytes() > codecs::max_frame_bytes)
+        return TranscodeReason::frame_too_large;
     const auto size = format.frame_bytes() * task.frames; // 2^29 * 2^31 at most
     if (pixels.value_length != size && pixels.value_length != size + size % 2)
         return TranscodeReason::pixel_length;
     task.pixel_data = source.value(pixels);
     if (source.encoding().big_endian) {
         const auto unit = swap_unit(pixels.vr_text());
-        const bool swappable = unit == 2 && pixels.value_length % 2 == 0;
+        const bool swappable =
+            unit == 2 && pixels.value_length % 2 == 0 && format.bits_allocated <= 16;
         const bool as_is = unit == 1 && format.bits_allocated == 8;
         if (!swappable && !as_is)
             return TranscodeReason::unknown_vr;
@@ -141,12 +160,11 @@ TranscodeReason Planner::check_native_source(const ElementRef& pixels) {
 TranscodeReason Planner::check_encapsulated_source(const ElementRef& pixels) {
     FrameTask& task = *plan.task;
     const PixelFormat& format = task.coded;
-    const bool transforms = from->uid != codecs::uid::jpeg_ls;
-    if (format.photometric == Photometric::ybr_ict)
+    const auto start = frame_start(*from);
+    if (format.photometric == Photometric::ybr_ict && from->lossless)
         return TranscodeReason::lossy_source; // an irreversible transform (PS3.5 8.2.4)
-    if (format.high_bit + 1 != format.bits_stored ||
-        (format.photometric == Photometric::ybr_rct && !transforms))
-        return TranscodeReason::bad_pixel_header;
+    if (format.photometric == Photometric::ybr_rct && start != FrameStart::soc)
+        return TranscodeReason::bad_pixel_header; // only JPEG 2000 has that transform
     const auto value_of = [this](std::uint16_t element) {
         const ElementRef* found = source.find(0x7FE0, element);
         return found ? source.value(*found) : std::span<const std::byte>{};
@@ -154,7 +172,8 @@ TranscodeReason Planner::check_encapsulated_source(const ElementRef& pixels) {
     auto fragments = FragmentReader::open({.pixel_data = source.value(pixels),
                                            .extended_offsets = value_of(0x0001),
                                            .extended_lengths = value_of(0x0002),
-                                           .frames = task.frames});
+                                           .frames = task.frames,
+                                           .start = start});
     if (!fragments)
         return fragments.error() == FragmentFault::too_many ? TranscodeReason::limits
                                                             : TranscodeReason::frame_count;
@@ -162,6 +181,12 @@ TranscodeReason Planner::check_encapsulated_source(const ElementRef& pixels) {
     task.decoder = request.foreign.find(from->uid);
     task.coded.planar = false; // decoders give colour by pixel
     task.native = task.decoder->decoded_format(task.coded);
+    if (has_shared_chrominance(task.native))
+        return TranscodeReason::unsupported_source;
+    if (task.native.frame_bytes() > codecs::max_frame_bytes)
+        return TranscodeReason::frame_too_large;
+    if (is_bomb(task.native.frame_bytes() * task.frames, pixels.value_length, bomb_object_bytes))
+        return TranscodeReason::limits;
     return TranscodeReason::ok;
 }
 
@@ -179,10 +204,15 @@ TranscodeReason Planner::check_target() {
     if (task.frames > (1U << 28))
         return TranscodeReason::limits;
     task.encoder = request.own.find(to->uid);
+    if (!task.encoder->can_encode(format))
+        return TranscodeReason::unsupported_target;
     // Viewers clamp 16-bit colour that went through the reversible transform to 8 bits.
     task.encode_options.colour_transform = format.bits_allocated == 8;
-    return task.encoder->can_encode(format) ? TranscodeReason::ok
-                                            : TranscodeReason::unsupported_target;
+    if (format.high_bit + 1 == format.bits_stored)
+        return TranscodeReason::ok;
+    task.encode_options.whole_cells = true;
+    return task.encoder->keeps_unused_bits(task.encode_options) ? TranscodeReason::ok
+                                                                : TranscodeReason::dirty_bits;
 }
 
 // Whether every element but Pixel Data can be written in the target.

@@ -18,6 +18,7 @@ struct TranscodePlan {
     Encoding encoding;        // of the target
     bool from_native = false; // nothing was compressed yet
     bool to_native = false;
+    bool to_deflated = false;      // of those: the written data set is to be deflated
     std::optional<FrameTask> task; // if Pixel Data must be recoded
     std::uint32_t frames = 0;      // 0: no image
 };

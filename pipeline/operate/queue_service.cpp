@@ -107,6 +107,7 @@ json detail_json(const QueueEntry& entry, const BlobStore& blobs) {
     object["modality"] = row.instance.modality;
     object["received_syntax"] = codecs::display_name(row.instance.transfer_syntax_uid);
     object["digest"] = row.instance.digest.hex();
+    object["pixel_digest"] = row.pixel_digest ? json(row.pixel_digest->hex()) : json(nullptr);
     object["version"] = row.version;
     object["flagged"] = row.flagged;
     object["calling_aet"] = row.origin.calling_aet;

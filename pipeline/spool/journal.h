@@ -47,6 +47,7 @@ struct InstanceRow {
     bool flagged = false;  // has another version (both rows carry it), or was adopted
     bool verified = false; // the blob's digest was checked since this process started
     std::vector<std::string> matched_rules;
+    std::optional<Digest> pixel_digest; // of the native frames, once they were coded (TranscodeOutcome)
 };
 
 // What the feeder takes: one instance with all its deliveries in state waiting.
@@ -64,6 +65,7 @@ struct PlannedSyntax {
     DeliveryId delivery = 0;
     std::string syntax; // UID
     std::string reason; // label, empty if the wanted syntax was made
+    std::optional<Digest> pixel_digest = {}; // if this syntax was made now
 };
 
 // How one lease on a delivery ends.

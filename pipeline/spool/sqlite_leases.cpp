@@ -104,6 +104,9 @@ Status plan(WriteSession& session, InstanceId instance, const std::vector<Planne
                          "WHERE id = ? AND instance_id = ? AND state = 0 AND mark = 1",
                          step.syntax, step.reason, step.delivery, instance) == 0)
             continue;
+        if (step.pixel_digest)
+            database.run("UPDATE instance SET pixel_digest = ? WHERE id = ?",
+                         std::span<const std::uint8_t>(step.pixel_digest->bytes), instance);
         if (auto query =
                 database.query("SELECT destination FROM delivery WHERE id = ?", step.delivery);
             query.step())

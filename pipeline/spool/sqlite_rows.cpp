@@ -16,6 +16,12 @@ std::vector<std::string> rules_from_json(const std::string& text) {
     return rules;
 }
 
+Digest to_digest(std::span<const std::uint8_t> bytes) {
+    Digest digest;
+    std::copy_n(bytes.begin(), std::min(bytes.size(), digest.bytes.size()), digest.bytes.begin());
+    return digest;
+}
+
 } // namespace
 
 InstanceRow read_instance(const SqliteQuery& query, int first) {
@@ -31,9 +37,7 @@ InstanceRow read_instance(const SqliteQuery& query, int first) {
     instance.modality = query.text(first + 7);
     instance.transfer_syntax_uid = query.text(first + 8);
     instance.bytes = static_cast<std::uint64_t>(query.integer(first + 9));
-    const auto digest = query.blob(first + 10);
-    std::copy_n(digest.begin(), std::min(digest.size(), instance.digest.bytes.size()),
-                instance.digest.bytes.begin());
+    instance.digest = to_digest(query.blob(first + 10));
     instance.blob = query.text(first + 11);
     row.origin.calling_aet = query.text(first + 12);
     row.origin.called_aet = query.text(first + 13);
@@ -42,6 +46,8 @@ InstanceRow read_instance(const SqliteQuery& query, int first) {
     row.version = static_cast<int>(query.integer(first + 16));
     row.flagged = query.integer(first + 17) != 0;
     row.matched_rules = rules_from_json(query.text(first + 18));
+    if (const auto pixels = query.blob(first + 19); !pixels.empty())
+        row.pixel_digest = to_digest(pixels);
     return row;
 }
 

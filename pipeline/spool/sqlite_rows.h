@@ -16,12 +16,12 @@ namespace dcmflow {
     "i.id, i.sop_uid, i.sop_class, i.study_uid, i.series_uid, i.patient_id, i.accession, "         \
     "i.modality, i.syntax, "                                                                       \
     "i.bytes, i.digest, i.blob, i.calling_aet, i.called_aet, i.peer_ip, i.received, i.version, "   \
-    "i.flagged, i.rules"
+    "i.flagged, i.rules, i.pixel_digest"
 #define DCMFLOW_DELIVERY_COLUMNS                                                                   \
     "d.id, d.instance_id, d.destination, d.priority, d.state, d.syntax, d.reason, d.attempts, "    \
     "d.unknown_outcomes, "                                                                         \
     "d.crashes_route + d.crashes_send, d.alone, d.created, d.due, d.settled, d.last_error"
-inline constexpr int instance_columns = 19;
+inline constexpr int instance_columns = 20;
 
 [[nodiscard]] InstanceRow read_instance(const SqliteQuery& query, int first);
 [[nodiscard]] Delivery read_delivery(const SqliteQuery& query, int first);

@@ -2,6 +2,8 @@
 
 #include "pipeline/spool/delivery.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <fmt/format.h>
 #include <sqlite3.h>
@@ -96,6 +98,12 @@ END;
 PRAGMA user_version = 1;
 )sql";
 
+// What each later version changed, oldest first; the first makes version 2. A new file goes through all of them.
+constexpr std::array upgrades{
+    "ALTER TABLE instance ADD COLUMN pixel_digest BLOB; PRAGMA user_version = 2;",
+};
+static_assert(upgrades.size() + 1 == journal_schema_version);
+
 Status create_tables(SqliteDatabase& database, const std::filesystem::path& file) {
     database.execute("PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
     const auto version = database.number("PRAGMA user_version");
@@ -114,6 +122,8 @@ Status create_tables(SqliteDatabase& database, const std::filesystem::path& file
                     fmt::format("{}: a SQLite database, but not dcmflow's journal", file.native()));
     if (version.value_or(0) == 0)
         database.execute(tables);
+    for (auto from = std::max<std::int64_t>(version.value_or(0), 1); from < journal_schema_version; ++from)
+        database.execute(upgrades.at(static_cast<std::size_t>(from - 1)));
     database.execute("COMMIT");
     if (database.fault())
         return tl::unexpected(journal_error(*database.fault(), file));

@@ -9,7 +9,7 @@
 
 namespace dcmflow {
 
-inline constexpr std::int64_t journal_schema_version = 1;
+inline constexpr std::int64_t journal_schema_version = 2;
 
 // The writing connection: creates the file and the tables if they are missing. `unsupported` when
 // the file was written by a newer program, `malformed` when it is not a journal or is damaged.

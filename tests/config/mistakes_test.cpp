@@ -59,7 +59,7 @@ tests:
             "AETITLE@host:port, like ARCHIVE@10.0.0.5:104 or ARCHIVE@[fd00::5]:104",
             "c.yaml:11:49: unknown transfer syntax 'jpeg-sl' (did you mean 'jpeg-ls'?); expected "
             "one of original, "
-            "explicit-le, implicit-le, jpeg-ls, jpeg2000",
+            "auto, explicit-le, implicit-le, deflated, jpeg-ls, jpeg2000, htj2k, htj2k-rpcl, rle",
             "c.yaml:14:20: bad value '5 s' for destinations.viewer.retry.first; expected a "
             "duration like 500ms, "
             "30s, 15m, 12h or 7d, from 10ms to 1d",
@@ -128,7 +128,7 @@ TEST(Mistakes, WhatThisVersionCannotServeIsRefusedNotIgnored) {
 destinations:
   cloud: {stow: "https://cloud.example/dicom-web", syntax: [htj2k-rpcl, jpeg2000], auth: {bearer: "file:/t"}}
   bucket: {s3: "s3://studies/incoming", endpoint: "https://s3.example", region: eu-1, syntax: [auto]}
-  dark: {dicom: "D@h:104", syntax: [htj2k, rle, deflated, jpeg-baseline], tls: {ca: x}}
+  dark: {dicom: "D@h:104", syntax: [explicit-be, htj2k, jpeg-baseline], tls: {ca: x}}
 unmatched: hold
 )"),
         ElementsAre(
@@ -140,25 +140,15 @@ unmatched: hold
             "c.yaml:6:11: a destination of kind stow is not available in this version; expected "
             "dicom or "
             "folder",
-            "c.yaml:6:61: 'htj2k-rpcl' is not available in this version; expected one of original, "
-            "explicit-le, implicit-le, jpeg-ls, jpeg2000",
             "c.yaml:7:12: a destination of kind s3 is not available in this version; expected "
             "dicom or "
             "folder",
-            "c.yaml:7:96: 'auto' is not available in this version; expected one of original, "
-            "explicit-le, "
-            "implicit-le, jpeg-ls, jpeg2000",
-            "c.yaml:8:37: 'htj2k' is not available in this version; expected one of original, "
-            "explicit-le, "
-            "implicit-le, jpeg-ls, jpeg2000",
-            "c.yaml:8:44: 'rle' is not available in this version; expected one of original, "
-            "explicit-le, "
-            "implicit-le, jpeg-ls, jpeg2000",
-            "c.yaml:8:49: 'deflated' is not available in this version; expected one of original, "
-            "explicit-le, implicit-le, jpeg-ls, jpeg2000",
-            "c.yaml:8:59: 'jpeg-baseline' is never written: lossy compression would change pixels; "
-            "expected one of original, explicit-le, implicit-le, jpeg-ls, jpeg2000",
-            "c.yaml:8:75: destinations.dark.tls is not available in this version"));
+            "c.yaml:8:37: 'explicit-be' is never written, only carried; expected one of original, "
+            "auto, explicit-le, implicit-le, deflated, jpeg-ls, jpeg2000, htj2k, htj2k-rpcl, rle",
+            "c.yaml:8:57: 'jpeg-baseline' is never written: lossy compression would change pixels; "
+            "expected one of original, auto, explicit-le, implicit-le, deflated, jpeg-ls, "
+            "jpeg2000, htj2k, htj2k-rpcl, rle",
+            "c.yaml:8:73: destinations.dark.tls is not available in this version"));
 }
 
 TEST(Mistakes, WarningsDoNotStopIt) {

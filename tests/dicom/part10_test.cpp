@@ -18,6 +18,8 @@ namespace {
 
 using namespace test;
 using testing::HasSubstr;
+using namespace std::string_literals;
+using namespace std::string_view_literals;
 
 constexpr std::string_view class_uid = "1.2.840.10008.5.1.4.1.1.2";
 constexpr std::string_view instance_uid = "1.2.3.4.5";
@@ -295,6 +297,84 @@ TEST(ForeignMeta, CutAnywhereNeverReadsPastTheEnd) {
             EXPECT_FALSE(meta->digest);
         }
     }
+}
+
+TEST(ForeignMeta, SourcePresentationAddressHasALongHeader) { // UR: PS3.5 table 7.1-1
+    DataSetBytes meta;
+    meta.zeros(128).raw("DICM");
+    meta.element(0x00020010, "UI", "1.2.840.10008.1.2.1\0"sv);
+    meta.element(0x00020026, "UR", "http://a");
+    const auto size = meta.bytes().size();
+    const auto file = joined(meta.bytes(), small_data_set().bytes());
+    const auto read = read_file_meta(file);
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->dataset_offset, size);
+}
+
+// What a rewritten file meta information says, by DCMTK's reading of a file with it.
+void expect_rewritten(const std::vector<std::byte>& source, const std::vector<std::byte>& rewritten) {
+    const TemporaryFile before(joined(source, small_data_set().bytes()));
+    const TemporaryFile after(joined(rewritten, small_data_set().bytes()));
+    DcmFileFormat old_file;
+    DcmFileFormat new_file;
+    ASSERT_TRUE(old_file.loadFile(before.path().c_str()).good());
+    ASSERT_TRUE(new_file.loadFile(after.path().c_str()).good());
+    auto& meta = *new_file.getMetaInfo();
+    EXPECT_EQ(dcmtk_string(meta, 0x0010), "1.2.840.10008.1.2.4.80");
+    EXPECT_EQ(dcmtk_string(meta, 0x0012), implementation_class_uid);
+    EXPECT_EQ(dcmtk_string(meta, 0x0013), implementation_version_name);
+    Uint32 length = 0;
+    ASSERT_TRUE(meta.findAndGetUint32(DcmTagKey(2, 0), length).good());
+    EXPECT_EQ(length + 144, rewritten.size());
+    for (const std::uint16_t kept : {0x0002, 0x0003, 0x0016, 0x0100})
+        EXPECT_EQ(dcmtk_string(meta, kept), dcmtk_string(*old_file.getMetaInfo(), kept)) << kept;
+    const Uint8* information = nullptr;
+    unsigned long count = 0;
+    EXPECT_TRUE(meta.findAndGetUint8Array(DcmTagKey(2, 0x0102), information, &count).good());
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(information), count), "kept as it is, odd\0\0"s);
+}
+
+std::vector<std::byte> scanner_meta(Encoding encoding) {
+    DataSetBytes meta(encoding);
+    meta.raw("a TIFF header may be here").zeros(103).raw("DICM");
+    meta.element(0x00020001, "OB", "\0\1"sv);
+    meta.element(0x00020002, "UI", "1.2.840.10008.5.1.4.1.1.2\0"sv);
+    meta.element(0x00020003, "UI", "1.2.3.4\0"sv);
+    meta.element(0x00020010, "UI", "1.2.840.10008.1.2.1\0"sv);
+    meta.element(0x00020012, "UI", "1.2.3.99\0"sv);
+    meta.element(0x00020013, "SH", "SCANNER1");
+    meta.element(0x00020016, "AE", "CT01");
+    meta.element(0x00020100, "UI", "1.2.99\0\0"sv);
+    meta.element(0x00020102, "OB", "kept as it is, odd\0"sv);
+    return meta.bytes();
+}
+
+TEST(RewrittenMeta, KeepsAllButSyntaxLengthAndImplementation) {
+    for (const auto encoding : {explicit_le, implicit_le}) {
+        const auto source = scanner_meta(encoding);
+        const auto rewritten =
+            rewrite_file_meta(joined(source, small_data_set().bytes()), "1.2.840.10008.1.2.4.80");
+        ASSERT_TRUE(rewritten);
+        EXPECT_TRUE(std::equal(source.begin(), source.begin() + 128, rewritten->begin()));
+        expect_rewritten(scanner_meta(explicit_le), *rewritten);
+        EXPECT_EQ(*rewrite_file_meta(*rewritten, "1.2.840.10008.1.2.4.80"), *rewritten);
+    }
+}
+
+TEST(RewrittenMeta, DropsTheDigestOfASpoolBlob) {
+    const auto blob = make_spool_header(class_uid, instance_uid, syntax_uid, {"CT01", "US", "::1", 7});
+    const auto rewritten = rewrite_file_meta(blob.bytes, "1.2.840.10008.1.2.4.80");
+    ASSERT_TRUE(rewritten);
+    const auto meta = read_file_meta(*rewritten);
+    ASSERT_TRUE(meta);
+    EXPECT_FALSE(meta->origin);
+    EXPECT_EQ(meta->sop_instance_uid, instance_uid);
+    EXPECT_EQ(meta->dataset_offset, rewritten->size());
+}
+
+TEST(RewrittenMeta, RefusesWhatIsNoMeta) {
+    EXPECT_FALSE(rewrite_file_meta({}, syntax_uid));
+    EXPECT_FALSE(rewrite_file_meta(std::vector<std::byte>(200), syntax_uid));
 }
 
 TEST(Uid, Validity) {

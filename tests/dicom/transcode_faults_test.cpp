@@ -158,6 +158,23 @@ TEST(TranscodeReason, verify_failed_of_planes) {
     EXPECT_EQ(FrameCoder(task, {}).run(0, 1), TranscodeReason::ok);
 }
 
+// A handful of bytes that claim gigabytes never reach a decoder.
+TEST(TranscodeReason, limits_of_expansion) {
+    Tree tree = object(gray(12));
+    const auto streams = streams_of(tree, uid::jpeg_ls);
+    set(tree, us(0x00280010, 16384));
+    set(tree, us(0x00280011, 16384)); // 512 MiB, from a few kilobytes
+    EXPECT_EQ(to_string(transcode(encapsulated(tree, {{}, streams[0]}), uid::jpeg_ls, uid::explicit_le)
+                            .outcome.reason),
+              "limits");
+    set(tree, us(0x00280010, 1024));
+    set(tree, us(0x00280011, 1024));
+    set(tree, text(0x00280008, "IS", "1000")); // 2 GiB in frames of 2 MiB
+    std::vector<Bytes> values(1001, Bytes{1, 2});
+    values[0].clear();
+    expect_reason(TranscodeReason::limits, encapsulated(tree, values), uid::jpeg_ls, uid::explicit_le);
+}
+
 TEST(TranscodeReason, limits) {
     EXPECT_EQ(run_with(FaultyCodec::Fault::throws_memory), TranscodeReason::limits);
 }

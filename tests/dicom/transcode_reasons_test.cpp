@@ -119,10 +119,28 @@ TEST(TranscodeReason, dirty_bits) {
     Bytes pixels = find(tree, 0x7FE00010)->value;
     pixels[2001] |= 0x80; // an overlay's bit
     set(tree, raw(0x7FE00010, "OW", pixels));
-    for (const auto to : {uid::jpeg_ls, uid::jpeg2000})
-        EXPECT_EQ(transcode(write(tree, {}), uid::explicit_le, to).outcome.reason,
-                  TranscodeReason::dirty_bits);
+    EXPECT_EQ(transcode(write(tree, {}), uid::explicit_le, uid::jpeg2000).outcome.reason,
+              TranscodeReason::dirty_bits);
     expect_reason(TranscodeReason::ok, tree, uid::implicit_le);
+}
+
+// JPEG-LS at the precision of the whole cell keeps them.
+TEST(TranscodeReason, ok_with_unused_bits_in_jpeg_ls) {
+    for (const std::uint32_t frames : {1U, 5U}) {
+        Tree tree = object(gray(12, frames));
+        Bytes pixels = find(tree, 0x7FE00010)->value;
+        pixels.back() |= 0x10; // only in the last of many frames
+        set(tree, raw(0x7FE00010, "OW", pixels));
+        const Bytes native = write(tree, {});
+        const Made coded = transcode(native, uid::explicit_le, uid::jpeg_ls);
+        ASSERT_EQ(to_string(coded.outcome.reason), "ok");
+        const DataSet scanned = scan(coded.bytes, uid::jpeg_ls);
+        const auto fragments = fragments_of(scanned);
+        ASSERT_EQ(fragments.size(), frames + 1);
+        for (std::size_t i = 1; i < fragments.size(); ++i)
+            EXPECT_EQ(std::to_integer<int>(fragments[i][6]), 16) << "SOF55 follows SOI: precision";
+        EXPECT_EQ(transcode(coded.bytes, uid::jpeg_ls, uid::explicit_le).bytes, native);
+    }
 }
 
 TEST(TranscodeReason, dirty_bits_in_the_last_of_many_frames) {
@@ -130,14 +148,15 @@ TEST(TranscodeReason, dirty_bits_in_the_last_of_many_frames) {
     Bytes pixels = find(tree, 0x7FE00010)->value;
     pixels.back() |= 0x10;
     set(tree, raw(0x7FE00010, "OW", pixels));
-    EXPECT_EQ(transcode(write(tree, {}), uid::explicit_le, uid::jpeg_ls).outcome.reason,
+    EXPECT_EQ(transcode(write(tree, {}), uid::explicit_le, uid::jpeg2000).outcome.reason,
               TranscodeReason::dirty_bits);
 }
 
 TEST(TranscodeReason, dirty_bits_by_high_bit) {
     Tree tree = object(gray(12));
     set(tree, us(0x00280102, 15));
-    expect_reason(TranscodeReason::dirty_bits, tree, uid::jpeg_ls);
+    expect_reason(TranscodeReason::dirty_bits, tree, uid::jpeg2000);
+    expect_reason(TranscodeReason::ok, tree, uid::jpeg_ls); // as whole cells
 }
 
 TEST(TranscodeReason, float_pixels) {

@@ -24,7 +24,21 @@ TEST(TranscodeReason, frame_count) {
          {std::size_t{0}, 16 + s[0].size(), 24 + s[0].size() + s[1].size()})
         put(table, offset, 4, false);
     reason(TranscodeReason::ok, {table, head, tail, s[1], s[2]});
-    reason(TranscodeReason::frame_count, {{}, head, tail, s[1], s[2]});
+    // Without one, a frame begins where a fragment begins with SOI.
+    reason(TranscodeReason::ok, {{}, head, tail, s[1], s[2]});
+    reason(TranscodeReason::frame_count, {{}, tail, head, s[1], s[2]});
+    reason(TranscodeReason::frame_count, {{}, head, tail, s[1], s[2], s[2]});
+}
+
+// A single frame may lie in any number of fragments, but two streams are two frames.
+TEST(TranscodeReason, frame_count_of_a_single_frame) {
+    const Tree tree = object(gray(8));
+    const auto s = streams_of(tree, uid::jpeg_ls);
+    const Bytes head(s[0].begin(), s[0].begin() + 20), tail(s[0].begin() + 20, s[0].end());
+    expect_reason(TranscodeReason::ok, encapsulated(tree, {{}, head, tail}), uid::jpeg_ls,
+                  uid::explicit_le);
+    expect_reason(TranscodeReason::frame_count, encapsulated(tree, {{}, s[0], s[0]}), uid::jpeg_ls,
+                  uid::explicit_le);
 }
 
 TEST(TranscodeReason, frame_count_by_extended_table) {
@@ -46,9 +60,11 @@ TEST(TranscodeReason, frame_count_by_extended_table) {
 TEST(TranscodeReason, bad_pixel_header_of_streams) {
     Tree tree = object(gray(12));
     const auto streams = streams_of(tree, uid::jpeg_ls);
+    // High Bit elsewhere: only a stream of whole cells says where the bits are.
     set(tree, us(0x00280102, 15));
-    expect_reason(TranscodeReason::bad_pixel_header, encapsulated(tree, {{}, streams[0]}),
-                  uid::jpeg_ls, uid::explicit_le);
+    EXPECT_EQ(to_string(transcode(encapsulated(tree, {{}, streams[0]}), uid::jpeg_ls, uid::explicit_le)
+                            .outcome.reason),
+              "stream_mismatch");
     // JPEG-LS has no reversible transform, so nobody knows what such a label means.
     set(tree, us(0x00280102, 11));
     set(tree, us(0x00280002, 3));

@@ -76,6 +76,21 @@ TEST_P(JournalTest, PlanMakesReadyAndKeepsReasons) {
     EXPECT_EQ(row("1.1", "d").reason, "kept: overlay");
 }
 
+TEST_P(JournalTest, PlanKeepsTheDigestOfThePixels) {
+    const auto id = accept("1.1", deliver_to({"a", "b"}));
+    const auto leases = *journal->lease_routing(10);
+    EXPECT_FALSE(leases.at(0).row.pixel_digest);
+    const auto& d = leases.at(0).deliveries;
+    Digest pixels;
+    pixels.bytes.fill(0xA5);
+    journal->plan(id, {{d[0].id, jpeg_ls, "", pixels}, {d[1].id, explicit_le, "", {}}});
+    journal->flush();
+    const auto found = *journal->query({});
+    ASSERT_EQ(found.size(), 2U);
+    for (const auto& entry : found)
+        EXPECT_EQ(entry.row.pixel_digest, pixels);
+}
+
 TEST_P(JournalTest, AnInstanceInTheGraphIsNotLeasedAgainForALaterDelivery) {
     const auto id = accept("1.1", deliver_to({"a"}));
     const auto first = *journal->lease_routing(10);

@@ -79,6 +79,20 @@ TEST_F(SqliteJournalTest, ANewerSchemaIsRefusedByName) {
     EXPECT_THAT(refused.error().text, HasSubstr("version 7"));
 }
 
+TEST_F(SqliteJournalTest, AFileOfVersion1IsUpgraded) {
+    ASSERT_TRUE(open());
+    {
+        SqliteFault fault;
+        const auto database =
+            SqliteDatabase::open(file(), SqliteDatabase::Mode::read_write_create, "", fault);
+        database->execute("ALTER TABLE instance DROP COLUMN pixel_digest; PRAGMA user_version = 1");
+        ASSERT_FALSE(database->fault());
+    }
+    const auto opened = open();
+    ASSERT_TRUE(opened) << opened.error().text;
+    EXPECT_TRUE((*opened)->query({})); // asks for every column
+}
+
 TEST_F(SqliteJournalTest, AFileOfAnotherKindIsRefused) {
     std::ofstream(file())
         << "this is no database, and it is long enough to have a header of one hundred bytes, "

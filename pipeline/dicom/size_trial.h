@@ -1,0 +1,59 @@
+// SizeTrial: which lossless syntax would make this object smallest, by coding a few strips of one frame (`auto`).
+//
+// Belongs to one job or file, one thread at a time; refers to the data set and the transcoder. The sample is taken once,
+// each codec tried at most once, whoever asks: JPEG 2000 is judged by HTJ2K's result, at a fraction of the time. It
+// promises nothing: a transcode to what it names may still fail, then the next one is to be tried.
+#pragma once
+
+#include "pipeline/dicom/transcode.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dcmflow {
+
+class SizeTrial {
+  public:
+    SizeTrial(const Transcoder& transcoder, const DataSet& data_set, std::string_view source_syntax);
+
+    // Those of `candidates` (transfer syntax UIDs) that the object can be coded to, and its own syntax, smallest first.
+    // An object that is compressed already must get 3 % smaller to be touched. Never empty.
+    [[nodiscard]] std::vector<std::string> rank(std::span<const std::string_view> candidates);
+    [[nodiscard]] std::string best(std::span<const std::string_view> candidates) { return rank(candidates).front(); }
+    // Why the last ranking put the object as it is first: incompressible if it could be coded, else what forbade the
+    // first candidate; ok if it did not.
+    [[nodiscard]] TranscodeReason reason() const { return reason_; }
+
+    [[nodiscard]] const Transcoder& transcoder() const { return transcoder_; }
+    [[nodiscard]] const DataSet& data_set() const { return data_set_; }
+
+  private:
+    struct Sample {
+        codecs::PixelFormat format;                // of a strip: native
+        std::vector<std::vector<std::byte>> strips; // native bytes
+        std::uint64_t bytes = 0;                   // of all strips
+        std::uint64_t object_bytes = 0;            // of all frames, native
+    };
+    [[nodiscard]] std::optional<double> estimate(std::string_view syntax);
+    [[nodiscard]] std::optional<double> ratio(std::string_view syntax); // coded / native, of the sample
+    [[nodiscard]] std::optional<double> code_sample(std::string_view syntax) const;
+    void take_sample(std::string_view target);
+
+    const Transcoder& transcoder_;
+    const DataSet& data_set_;
+    std::string source_;
+    TranscodeReason reason_ = TranscodeReason::ok;
+    bool sampled_ = false;
+    std::optional<Sample> sample_; // empty: no frame could be had
+    std::map<std::string, std::optional<double>, std::less<>> ratios_;
+};
+
+// What `auto` chooses from, as transfer syntax UIDs.
+[[nodiscard]] std::span<const std::string_view> auto_candidates();
+
+} // namespace dcmflow

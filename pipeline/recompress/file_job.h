@@ -1,0 +1,75 @@
+// FileJob: one file on its way through the run, and what is made of it. FileRecompressor: the work
+// on it.
+//
+// A job belongs to one stage at a time; dropped unfinished it leaves nothing behind. The
+// recompressor is const, any thread: transcode() is CPU work (a result too large for memory also
+// goes to its temporary file), store() waits for the disk. Neither throws: what goes wrong is the
+// job's report.
+#pragma once
+
+#include "pipeline/budget.h"
+#include "pipeline/dicom/transcode.h"
+#include "pipeline/recompress/file_report.h"
+#include "pipeline/recompress/source_file.h"
+#include "pipeline/recompress/target_file.h"
+#include "pipeline/recompress/target_tree.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dcmflow::recompress {
+
+struct FileJob {
+    FileReport report;
+    Credit place; // one of the files in flight
+    Credit bytes; // of memory
+    SourceFile source;
+    std::shared_ptr<TargetFolder> folder;
+    std::string name; // in the folder
+    // What store() puts there: the file that was begun, else these bytes, else the source's own.
+    std::optional<TargetFile> begun;
+    std::vector<std::byte> result;
+    bool dropped = false; // the run was stopped before this was worked on
+};
+
+// The UID of the syntax that this object should go to; may be the source's own.
+using ChooseSyntax =
+    std::function<std::string(const DataSet& data_set, std::string_view source_syntax)>;
+
+struct FileOptions {
+    std::string target_uid; // empty: `choose` says
+    ChooseSyntax choose;
+    FrameLoop for_each_frame;
+    std::size_t most_frames_at_once = 16;
+    std::uint64_t frame_memory = 64ULL << 20; // for the frames of one object while they are coded
+    std::uint64_t result_in_memory = 32ULL
+                                     << 20; // larger results go to their file as they are made
+};
+
+class FileRecompressor {
+  public:
+    FileRecompressor(const Transcoder& transcoder, FileOptions options);
+    void transcode(FileJob& job) const noexcept;
+    void store(FileJob& job) const noexcept;
+    // Memory that a file may need that begins with `head`, beside its own bytes.
+    [[nodiscard]] static std::uint64_t work_bytes(std::span<const std::byte> head,
+                                                  std::uint64_t size);
+
+  private:
+    void transcode_file(FileJob& job) const;
+    void transcode_data_set(FileJob& job, const DataSet& data_set, std::string_view source,
+                            std::string_view target) const;
+    [[nodiscard]] TranscodeOptions transcode_options(FileJob& job, const DataSet& data_set) const;
+    void store_file(FileJob& job) const;
+
+    const Transcoder& transcoder_;
+    FileOptions options_;
+};
+
+} // namespace dcmflow::recompress

@@ -1,0 +1,64 @@
+#include "pipeline/recompress/paths.h"
+
+#include <fmt/format.h>
+#include <system_error>
+
+namespace dcmflow::recompress {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Whether `path`, or a folder above it, is `folder`. Compares by identity: names may be links or
+// other mounts.
+bool is_within(const fs::path& path, const fs::path& folder) {
+    std::error_code error;
+    const auto whole = fs::weakly_canonical(fs::absolute(path, error), error);
+    for (fs::path up = whole; !up.empty(); up = up.parent_path()) {
+        if (fs::equivalent(up, folder, error) && !error)
+            return true;
+        if (up == up.parent_path())
+            break;
+    }
+    return false;
+}
+
+Result<Route> plan_file(const fs::path& source, const fs::path& destination) {
+    std::error_code error;
+    const bool into_folder = fs::is_directory(destination, error) || !destination.has_filename();
+    Route route{false, source, into_folder ? destination : destination.parent_path(),
+                into_folder ? source.filename() : destination.filename()};
+    if (route.destination.empty())
+        route.destination = ".";
+    if (fs::equivalent(source, route.destination / route.name, error) && !error)
+        return fail(ErrorCode::invalid_argument,
+                    fmt::format("{} is source and destination at once", source.string()));
+    return route;
+}
+
+} // namespace
+
+Result<Route> plan_route(const fs::path& source, const fs::path& destination) {
+    std::error_code error;
+    const auto status = fs::status(source, error);
+    if (!fs::exists(status))
+        return fail(ErrorCode::not_found, fmt::format("{}: {}", source.string(),
+                                                      error ? error.message() : "no such file"));
+    if (!fs::is_directory(status))
+        return plan_file(source, destination);
+    if (fs::exists(fs::status(destination, error)) && !fs::is_directory(destination, error))
+        return fail(
+            ErrorCode::invalid_argument,
+            fmt::format("{} is a folder, {} is none", source.string(), destination.string()));
+    if (is_within(destination, source))
+        return fail(ErrorCode::invalid_argument,
+                    fmt::format("the destination {} lies inside the source {}",
+                                destination.string(), source.string()));
+    if (is_within(source, destination))
+        return fail(ErrorCode::invalid_argument,
+                    fmt::format("the source {} lies inside the destination {}", source.string(),
+                                destination.string()));
+    return Route{true, source, destination, {}};
+}
+
+} // namespace dcmflow::recompress

@@ -1,0 +1,24 @@
+// Route: where a run reads and where it writes, checked before anything is written.
+//
+// A value; one thread. Refused: a destination inside the source or equal to it, and a source inside
+// the destination, through whatever links and mounts they are named.
+#pragma once
+
+#include "pipeline/result.h"
+
+#include <filesystem>
+
+namespace dcmflow::recompress {
+
+struct Route {
+    bool is_tree = false;
+    std::filesystem::path source;      // the folder, or the one file
+    std::filesystem::path destination; // the folder that results go to
+    std::filesystem::path name;        // of the one file there
+};
+
+// invalid_argument: the user asked for what cannot be; not_found: no such source.
+[[nodiscard]] Result<Route> plan_route(const std::filesystem::path& source,
+                                       const std::filesystem::path& destination);
+
+} // namespace dcmflow::recompress

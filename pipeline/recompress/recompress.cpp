@@ -1,0 +1,286 @@
+#include "pipeline/recompress/recompress.h"
+
+#include "pipeline/budget.h"
+#include "pipeline/recompress/store_threads.h"
+#include "pipeline/recompress/tree_walk.h"
+
+#include <algorithm>
+#include <memory>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include <oneapi/tbb/flow_graph.h>
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/task_arena.h>
+
+namespace dcmflow::recompress {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using JobPtr = std::shared_ptr<FileJob>;
+
+std::size_t worker_count(int wanted) {
+    return wanted > 0 ? static_cast<std::size_t>(wanted)
+                      : std::max<std::size_t>(1, std::thread::hardware_concurrency());
+}
+
+// Frames of one object over the cores of the arena. Isolated: a thread that waits here must not
+// start another file.
+void parallel_frames(std::size_t count, const std::function<void(std::size_t)>& body) {
+    if (count < 2) {
+        for (std::size_t i = 0; i < count; ++i)
+            body(i);
+        return;
+    }
+    tbb::this_task_arena::isolate([&] { tbb::parallel_for(std::size_t{0}, count, body); });
+}
+
+FileOptions file_options(const RecompressOptions& options) {
+    FileOptions file;
+    file.target_uid = options.target_uid;
+    file.choose = options.choose;
+    file.for_each_frame = parallel_frames;
+    file.most_frames_at_once = std::max<std::size_t>(16, 2 * worker_count(options.jobs));
+    file.frame_memory = std::min(file.frame_memory, options.memory / 8);
+    file.result_in_memory = std::min(file.result_in_memory, options.memory / 8);
+    return file;
+}
+
+// The nodes and what they work with. Submit from one thread; finish() waits for all.
+class Graph {
+  public:
+    Graph(const RecompressOptions& options, const Transcoder& transcoder, std::stop_token stop,
+          std::function<void(const FileReport&)> on_report)
+        : work_(transcoder, file_options(options)), stop_(std::move(stop)),
+          on_report_(std::move(on_report)), workers_(worker_count(options.jobs)),
+          parallelism_(tbb::global_control::max_allowed_parallelism, workers_ + 1),
+          arena_(static_cast<int>(workers_), 0),
+          store_threads_(std::max<std::size_t>(4, workers_)) {
+        // A graph runs in the arena of the thread that makes it.
+        arena_.execute([&] { nodes_ = std::make_unique<Nodes>(*this); });
+    }
+    ~Graph() {
+        finish();
+        arena_.execute([&] { nodes_.reset(); });
+    }
+    Graph(const Graph&) = delete;
+    Graph& operator=(const Graph&) = delete;
+
+    void submit(JobPtr job) { nodes_->transcode.try_put(std::move(job)); }
+    void report(JobPtr job) { nodes_->report.try_put(std::move(job)); } // nothing to do but that
+    void finish() {
+        arena_.execute([&] { nodes_->graph.wait_for_all(); });
+    }
+
+  private:
+    using StoreNode = tbb::flow::async_node<JobPtr, JobPtr>;
+    struct Nodes {
+        explicit Nodes(Graph& owner)
+            : transcode(graph, owner.workers_,
+                        [&owner](JobPtr job) {
+                            owner.transcode(*job);
+                            return job;
+                        }),
+              store(graph, tbb::flow::unlimited,
+                    [&owner](JobPtr job, StoreNode::gateway_type& gateway) {
+                        owner.store(std::move(job), gateway);
+                    }),
+              report(graph, tbb::flow::serial, [&owner](const JobPtr& job) {
+                  if (!job->dropped)
+                      owner.on_report_(job->report);
+                  return tbb::flow::continue_msg{};
+              }) {
+            tbb::flow::make_edge(transcode, store);
+            tbb::flow::make_edge(store, report);
+        }
+        tbb::flow::graph graph;
+        tbb::flow::function_node<JobPtr, JobPtr> transcode;
+        StoreNode store;
+        tbb::flow::function_node<JobPtr, tbb::flow::continue_msg> report;
+    };
+
+    void transcode(FileJob& job) const {
+        job.dropped = stop_.stop_requested();
+        if (!job.dropped)
+            work_.transcode(job);
+    }
+
+    void store(JobPtr job, StoreNode::gateway_type& gateway) {
+        gateway.reserve_wait();
+        store_threads_.push([this, job = std::move(job), &gateway]() mutable {
+            if (!job->dropped)
+                work_.store(*job);
+            gateway.try_put(std::move(job));
+            gateway.release_wait();
+        });
+    }
+
+    const FileRecompressor work_;
+    const std::stop_token stop_;
+    const std::function<void(const FileReport&)> on_report_;
+    const std::size_t workers_;
+    tbb::global_control parallelism_;
+    tbb::task_arena arena_;
+    StoreThreads store_threads_;
+    std::unique_ptr<Nodes> nodes_;
+};
+
+// What may be in flight at once. Outlives the jobs.
+struct Bounds {
+    explicit Bounds(const RecompressOptions& options)
+        : places(32 + 4 * worker_count(options.jobs)), memory(options.memory) {}
+    Budget places;
+    Budget memory; // bytes
+};
+
+// Walks, opens and reads; waits for the bounds. One thread.
+class Door {
+  public:
+    Door(const RecompressOptions& options, const Route& route, TargetTree& target, Bounds& bounds,
+         Graph& graph, std::stop_token stop)
+        : options_(options), route_(route), target_(target), bounds_(bounds), graph_(graph),
+          stop_(std::move(stop)) {}
+
+    void feed_tree() {
+        TreeWalk walk(route_.source);
+        while (!stop_.stop_requested()) {
+            const auto entry = walk.next();
+            if (!entry)
+                return;
+            feed(*entry);
+        }
+    }
+
+    void feed_file() {
+        auto job = start(route_.source);
+        std::error_code error;
+        if (job) // a link named by the user is meant
+            read(std::move(job), {}, route_.name, fs::canonical(route_.source, error));
+    }
+
+  private:
+    void feed(const TreeEntry& entry) {
+        using Kind = TreeEntry::Kind;
+        const auto path = entry.path.empty() ? route_.source : route_.source / entry.path;
+        // An empty folder is made too; where that fails its files say so, each.
+        if (entry.kind == Kind::folder)
+            return (void)target_.folder(entry.path);
+        auto job = start(path);
+        if (!job)
+            return;
+        if (entry.kind == Kind::error)
+            return failed(std::move(job), "read the folder: " + entry.error);
+        if (entry.kind == Kind::special)
+            return failed(std::move(job), "not a regular file");
+        if (entry.kind == Kind::link)
+            return link(std::move(job), entry.path, path);
+        read(std::move(job), entry.path.parent_path(), entry.path.filename(), path);
+    }
+
+    // nullptr: stopped.
+    JobPtr start(const fs::path& path) {
+        auto place = bounds_.places.acquire(1, stop_);
+        if (!place)
+            return nullptr;
+        auto job = std::make_shared<FileJob>();
+        job->report.path = path.string();
+        job->place = std::move(*place);
+        return job;
+    }
+
+    void failed(JobPtr job, std::string text) {
+        job->report.fail(std::move(text));
+        job->source = {};
+        graph_.report(std::move(job));
+    }
+
+    void read(JobPtr job, const fs::path& folder_path, const fs::path& name, const fs::path& path) {
+        auto folder = target_.folder(folder_path);
+        if (!folder)
+            return failed(std::move(job), folder.error().text);
+        job->folder = std::move(*folder);
+        job->name = name.string();
+        auto source = SourceFile::open(path);
+        if (!source)
+            return failed(std::move(job), source.error().text);
+        job->source = std::move(*source);
+        const auto size = job->source.size();
+        job->report.bytes_in = size;
+        const auto needed = FileRecompressor::work_bytes(job->source.head(), size);
+        auto bytes = bounds_.memory.acquire(size + needed, stop_);
+        if (!bytes)
+            return;
+        job->bytes = std::move(*bytes);
+        if (const auto loaded = job->source.load(read_whole()); !loaded)
+            return failed(std::move(job), loaded.error().text);
+        graph_.submit(std::move(job));
+    }
+
+    void link(JobPtr job, const fs::path& relative, const fs::path& path) {
+        std::error_code error;
+        const auto text = fs::read_symlink(path, error);
+        if (error)
+            return failed(std::move(job), "read the link: " + error.message());
+        const auto folder = target_.folder(relative.parent_path());
+        if (!folder)
+            return failed(std::move(job), folder.error().text);
+        if (auto made = make_link((*folder)->get(), relative.filename().string(), text.string());
+            !made)
+            return failed(std::move(job), made.error().text);
+        (*folder)->changed();
+        job->report.status = FileStatus::copied;
+        job->report.reason = "symlink";
+        graph_.report(std::move(job));
+    }
+
+    [[nodiscard]] std::uint64_t read_whole() const {
+        return std::min(options_.read_whole, options_.memory / 4);
+    }
+
+    const RecompressOptions& options_;
+    const Route& route_;
+    TargetTree& target_;
+    Bounds& bounds_;
+    Graph& graph_;
+    const std::stop_token stop_;
+};
+
+} // namespace
+
+Recompression::Recompression(RecompressOptions options, const Transcoder& transcoder,
+                             OnReport on_report)
+    : options_(std::move(options)), transcoder_(transcoder), on_report_(std::move(on_report)) {}
+
+Status Recompression::run(const Route& route, std::stop_token stop) {
+    auto target = TargetTree::open(route.destination);
+    if (!target)
+        return tl::unexpected(target.error());
+    const auto on_report = [this](const FileReport& report) {
+        ++progress_.files;
+        if (report.status == FileStatus::failed) {
+            ++progress_.failed;
+        } else {
+            progress_.bytes_in += report.bytes_in;
+            progress_.bytes_out += report.bytes_out;
+        }
+        on_report_(report);
+    };
+    {
+        Bounds bounds(options_);
+        Graph graph(options_, transcoder_, stop, on_report);
+        Door door(options_, route, *target, bounds, graph, stop);
+        if (route.is_tree)
+            door.feed_tree();
+        else
+            door.feed_file();
+        graph.finish();
+    }
+    problems_ = target->problems();
+    return {};
+}
+
+} // namespace dcmflow::recompress
