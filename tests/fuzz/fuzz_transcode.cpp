@@ -1,7 +1,7 @@
 // A data set through the whole transcoder: source and target syntax from the first two bytes. What
 // comes out can be scanned and transcoded back, and its pixels are the same. Foreign streams are
 // decoded as if in a worker.
-#include "codecs/registry.h"
+#include "pipeline/dicom/all_codecs.h"
 #include "pipeline/dicom/open_data_set.h"
 #include "pipeline/dicom/transcode.h"
 #include "tests/fuzz/data_set_input.h"
@@ -16,7 +16,7 @@ namespace dcmflow::fuzz {
 namespace {
 
 struct Codecs {
-    codecs::Registry own;
+    codecs::Registry own = all_codecs();
     codecs::Registry foreign{codecs::Registry::Empty{}};
     Codecs() {
         for (const auto syntax : all_syntaxes)
