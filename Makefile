@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: build demo test test-asan test-tsan corpus crash-long large fuzz packages packages-test clean
+.PHONY: build demo test test-asan test-tsan corpus fuzz crash-long large packages packages-test clean
 
 packages:
 	@packaging/install-packages.sh packaging/packages-build.txt
@@ -34,6 +34,15 @@ test-tsan: packages-test
 	@ninja -C build-tsan -j$(JOBS)
 	@tests/sanitized tsan ctest --test-dir build-tsan --output-on-failure -j$(JOBS)
 
+# Every fuzz target for FUZZ_SECONDS, one after another; FUZZ_TARGETS picks some. docs/fuzzing.md.
+FUZZ_SECONDS ?= 60
+fuzz: packages-test
+	@packaging/install-packages.sh packaging/packages-fuzz.txt
+	@cmake --preset fuzz >/dev/null
+	@ninja -C build-fuzz -j$(JOBS) fuzz_programs
+	@python3 tests/fuzz/make_seeds.py build-fuzz/tests/fuzz/fuzz_regressions build-fuzz/seeds
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) python3 tests/fuzz/run.py build-fuzz $(FUZZ_TARGETS)
+
 # 500 rounds of kill -9 instead of the 50 in make test.
 crash-long: packages-test
 	@cmake --preset release -DDCMFLOW_BUILD_TESTS=ON >/dev/null
@@ -55,4 +64,4 @@ large: packages-test
 	@python3 tests/large/recompress_memory.py build/dcmflow --frames 2000 --bound 512
 
 clean:
-	rm -rf build build-asan build-tsan build-debug build-clang
+	rm -rf build build-asan build-tsan build-debug build-clang build-fuzz

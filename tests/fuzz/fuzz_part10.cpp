@@ -42,6 +42,13 @@ void part10(Input input) {
             "our file meta information says the same");
     if (meta->origin)
         check_spool_header(*meta);
+    if (const auto rewritten = rewrite_file_meta(input, codecs::uid::jpeg_ls)) {
+        const auto other = read_file_meta(*rewritten);
+        require(other && other->transfer_syntax_uid == codecs::uid::jpeg_ls,
+                "rewritten file meta information says the new transfer syntax");
+        require(other->dataset_offset == rewritten->size(), "the data set follows it");
+        require(other->sop_instance_uid == meta->sop_instance_uid, "the instance stays the same");
+    }
     (void)OpenedDataSet::open(input.subspan(static_cast<std::size_t>(meta->dataset_offset)),
                               meta->transfer_syntax_uid, {}, largest_inflated);
 }

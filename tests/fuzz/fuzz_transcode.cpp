@@ -1,7 +1,7 @@
 // A data set through the whole transcoder: source and target syntax from the first two bytes. What
 // comes out can be scanned and transcoded back, and its pixels are the same. Foreign streams are
 // decoded as if in a worker.
-#include "codecs/registry.h"
+#include "pipeline/dicom/all_codecs.h"
 #include "pipeline/dicom/open_data_set.h"
 #include "pipeline/dicom/transcode.h"
 #include "tests/fuzz/data_set_input.h"
@@ -16,7 +16,7 @@ namespace dcmflow::fuzz {
 namespace {
 
 struct Codecs {
-    codecs::Registry own;
+    codecs::Registry own = all_codecs();
     codecs::Registry foreign{codecs::Registry::Empty{}};
     Codecs() {
         for (const auto syntax : all_syntaxes)
@@ -58,8 +58,10 @@ void check_back(const Transcoder& transcoder, const DataSet& source, std::string
     if (native == target_syntax)
         return;
     VectorSink sink;
+    TranscodeOptions options;
+    options.decode_lossy = true;
     const TranscodeOutcome back =
-        transcoder.transcode(result, target_syntax, native, {.decode_lossy = true}, sink);
+        transcoder.transcode(result, target_syntax, native, options, sink);
     if (there.frames > 0 && !is_native(target_syntax)) {
         require(back.reason == TranscodeReason::ok, "what we encoded goes back to native");
         require(back.pixel_digest == there.pixel_digest || !there.pixel_digest ||
@@ -89,8 +91,9 @@ void transcode(Input input) {
         return;
     const Transcoder transcoder(all.own, all.foreign);
     VectorSink sink;
-    const TranscodeOutcome outcome =
-        transcoder.transcode(source, from, to, {.decode_lossy = true}, sink);
+    TranscodeOptions options;
+    options.decode_lossy = true;
+    const TranscodeOutcome outcome = transcoder.transcode(source, from, to, options, sink);
     require(outcome.reason != TranscodeReason::internal, "no reason is `internal`");
     require(outcome.reason != TranscodeReason::verify_failed, "what we encode verifies");
     if (outcome.reason != TranscodeReason::ok)

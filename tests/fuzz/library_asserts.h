@@ -34,6 +34,9 @@ class GuardedCodec final : public codecs::Codec {
                                              codecs::AttributeChanges& changes) const override {
         return codec_.encode(frame, options, out, changes);
     }
+    [[nodiscard]] bool keeps_unused_bits(const codecs::EncodeOptions& options) const override {
+        return codec_.keeps_unused_bits(options);
+    }
     [[nodiscard]] codecs::PixelFormat
     decoded_format(const codecs::PixelFormat& coded) const override {
         return codec_.decoded_format(coded);

@@ -1,8 +1,8 @@
 #include "tests/fuzz/seeds.h"
 
-#include "codecs/registry.h"
 #include "pipeline/deliver/dimse_command.h"
 #include "pipeline/deliver/upper_layer.h"
+#include "pipeline/dicom/all_codecs.h"
 #include "pipeline/dicom/part10.h"
 #include "pipeline/receive/command.h"
 #include "pipeline/receive/negotiation.h"
@@ -28,10 +28,10 @@ Seed bytes_of(std::string_view text) {
 }
 
 Seed joined(std::initializer_list<unsigned> head, Input tail) {
-    Seed seed;
-    for (const unsigned byte : head)
-        seed.push_back(static_cast<std::byte>(byte));
-    seed.insert(seed.end(), tail.begin(), tail.end());
+    Seed seed(head.size() + tail.size());
+    const auto as_byte = [](unsigned value) { return static_cast<std::byte>(value); };
+    const auto at = std::ranges::transform(head, seed.begin(), as_byte).out;
+    std::ranges::copy(tail, at);
     return seed;
 }
 
@@ -179,7 +179,7 @@ unsigned index_of(std::string_view syntax) {
 
 // Whole objects of random shape, in every syntax that we can bring them to.
 std::vector<Seed> transcode_seeds() {
-    const codecs::Registry registry;
+    const codecs::Registry registry = all_codecs();
     const Transcoder transcoder(registry);
     std::vector<Seed> seeds;
     for (std::uint32_t number = 1; seeds.size() < 60 && number < 200; ++number) {
@@ -212,7 +212,7 @@ std::vector<Seed> transcode_seeds() {
 
 // Frames that we encode: all shapes, small.
 std::vector<Seed> decoder_seeds(std::string_view uid) {
-    const codecs::Registry registry;
+    const codecs::Registry registry = all_codecs();
     const codecs::Codec* codec = registry.find(uid);
     std::vector<Seed> seeds;
     for (std::uint32_t number = 1; codec != nullptr && number <= 40; ++number) {
