@@ -21,7 +21,7 @@ KEPT = {"same_syntax", "not_image", "unsupported_source", "unsupported_target", 
         "float_pixels", "bad_pixel_header", "pixel_length", "frame_count", "frame_too_large", "corrupt_stream",
         "stream_mismatch", "incompressible", "signed_object", "nested_pixels", "unknown_vr", "limits",
         "truncated", "bad_length", "bad_vr", "too_deep", "too_many_elements", "element_too_large",
-        "object_too_large", "bad_sequence", "bad_fragments", "bad_group", "bad_uid", "bad_deflate"}
+        "object_too_large", "bad_sequence", "bad_fragments", "bad_group", "bad_uid", "bad_deflate", "bad_file_meta"}
 COPIED = {"not_dicom", "dicomdir", "symlink"}
 
 
@@ -114,6 +114,7 @@ class Court:
         unread = source.get("unreadable") or result.get("unreadable")
         if unread:
             v.unjudged = ("source: " if source.get("unreadable") else "result: ") + unread
+            v.problems.append("transcoded, and no judge can tell whether rightly: " + v.unjudged)
             return
         v.judge, v.second = result["judge"], result["second"]
         truths = {source["digest"]} | ({source["other"]} if source["other"] else set())
@@ -136,7 +137,10 @@ class Court:
             first, second = self.judges.decode(path, file)
             answer = {"digest": first.digest, "judge": first.judge, "other": "",
                       "second": second if isinstance(second, str) else second.judge}
-            if not isinstance(second, str) and second.bytes != first.bytes:
+            if not isinstance(second, str) and second.bytes != first.bytes and \
+                    second.judge == "gdcmconv" and pixels.same_stored_bits(first, second, Geometry.of(file)):
+                answer["second"] = "GDCM drops unused bits"
+            elif not isinstance(second, str) and second.bytes != first.bytes:
                 answer["other"] = second.digest
         except Unreadable as error:
             answer = {"unreadable": str(error)}
