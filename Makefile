@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: build demo test test-asan test-tsan corpus crash-long packages packages-test clean
+.PHONY: build demo test test-asan test-tsan corpus crash-long large fuzz packages packages-test clean
 
 packages:
 	@packaging/install-packages.sh packaging/packages-build.txt
@@ -47,6 +47,12 @@ corpus: packages-test
 	@ninja -C build -j$(JOBS) dcmflow
 	@cd tests/corpus && /usr/bin/python3 -m unittest -q judge_test
 	@/usr/bin/python3 tests/corpus/corpus.py build/dcmflow --jobs $(JOBS) $(CORPUS_FLAGS)
+
+# Large objects within their bound of memory: 1 GB of 2,000 frames in 512 MiB. Takes 3 GB of disk.
+large: packages-test
+	@cmake --preset release -DDCMFLOW_BUILD_TESTS=ON >/dev/null
+	@ninja -C build -j$(JOBS) dcmflow
+	@python3 tests/large/recompress_memory.py build/dcmflow --frames 2000 --bound 512
 
 clean:
 	rm -rf build build-asan build-tsan build-debug build-clang

@@ -18,6 +18,8 @@ std::string_view to_string(CodecStatus status) {
         return "mismatch";
     case CodecStatus::failed:
         return "failed";
+    case CodecStatus::died:
+        return "died";
     }
     return "failed";
 }

@@ -21,6 +21,7 @@ enum class CodecStatus : std::uint8_t {
     corrupt,        // the stream is broken, truncated or not of this kind
     mismatch,       // the stream's dimensions, components or precision contradict the header
     failed,         // the library reported an error that fits none of the above
+    died,           // the process that decoded it ended, hung or gave nonsense (codec workers only)
 };
 [[nodiscard]] std::string_view
 to_string(CodecStatus status); // "ok", "dirty_bits", ... (a metric label)

@@ -258,6 +258,9 @@ class Parser {
         const auto one = [](unsigned kinds) { return kinds == 1 || kinds == 2; };
         if (!one(transforms_) || !one(blocks_) || !one(wavelets_) || quantisations_ != wavelets_)
             return CodecStatus::unsupported;
+        // OpenJPEG 2.5.0 finds its way among interleaved tile-parts by their number (#1558).
+        if (interleaved_ && parts_unsaid_)
+            return CodecStatus::unsupported;
         header_.component_transform = transforms_ == 2;
         header_.high_throughput = blocks_ == 2;
         header_.reversible = wavelets_ == 2;
@@ -282,6 +285,7 @@ class Parser {
                 return status;
             if (const CodecStatus status = segments(sod); status != CodecStatus::ok)
                 return status;
+            parts_unsaid_ = parts_unsaid_ || bytes == 0;
             const std::size_t end = bytes == 0 ? last_eoc() : start + bytes;
             if (end < reader_.position() || end > stream_.size())
                 return CodecStatus::corrupt;
@@ -294,13 +298,13 @@ class Parser {
         }
     }
 
-    // Parts of a tile in order and together: OpenJPEG 2.5.0 misreads interleaved ones (#1558).
+    // Parts of a tile in order; those of other tiles may be in between.
     CodecStatus note_part(std::uint16_t tile, std::uint8_t part, std::uint8_t parts) {
         Tile& state = tiles_[tile];
         if (part != state.seen || (parts != 0 && part >= parts) || state.seen == 255)
             return CodecStatus::corrupt;
-        if (part > 0 && tile != last_tile_)
-            return CodecStatus::unsupported;
+        interleaved_ = interleaved_ || (part > 0 && tile != last_tile_);
+        parts_unsaid_ = parts_unsaid_ || parts == 0;
         ++state.seen;
         if (parts != 0)
             state.expected = parts;
@@ -344,6 +348,7 @@ class Parser {
     std::uint64_t tile_w_ = 0, tile_h_ = 0;
     std::uint16_t layers_ = 1, max_layers_ = 1;
     std::uint16_t last_tile_ = 0;
+    bool interleaved_ = false, parts_unsaid_ = false; // tile-parts; TNsot or Psot 0
     bool have_cap_ = false, have_cod_ = false, have_qcd_ = false;
     // Kinds met, 1 and 2: no component transform, one; Part 1, HT code-blocks; 9/7, 5/3 wavelet;
     // quantised, not.

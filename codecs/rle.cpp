@@ -197,6 +197,8 @@ CodecStatus decode_checked(std::span<const std::byte> stream, const PixelFormat&
 bool RleCodec::can_encode(const PixelFormat& format) const {
     if (!is_decodable(format) || format.bits_allocated == 1 || format.bits_allocated == 64)
         return false;
+    if (format.bits_allocated == 8 && format.bits_stored < 8)
+        return false;
     switch (format.photometric) {
     case Photometric::monochrome1:
     case Photometric::monochrome2:

@@ -5,9 +5,9 @@
 //
 // Each sample's planes follow one another, the most significant byte first, whatever Planar
 // Configuration says. We write 0 for it (G.2 note 2), and readers ignore it.
-// We write what others read back (tests/codecs/peer_readers_test.cpp): gray and palette in cells of up
-// to 32 bits, colour in cells of 8. GDCM 3.0.21 garbles 16-bit colour. We read every cell size;
-// PS3.5 table 8.2.2-1 lists 1, 8 and 16.
+// We write what others read back (tests/codecs/peer_readers_test.cpp): gray and palette in cells of
+// 8 to 32 bits, colour in cells of 8. GDCM 3.0.21 garbles 16-bit colour, and Debian's aborts when
+// a byte has unused bits. We read every cell size; PS3.5 table 8.2.2-1 lists 1, 8 and 16.
 #pragma once
 
 #include "codecs/codec.h"

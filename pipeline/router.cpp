@@ -1,9 +1,11 @@
 #include "pipeline/router.h"
 
+#include "codecs/transfer_syntax.h"
 #include "pipeline/decide.h"
 #include "pipeline/deliver/destination.h"
 #include "pipeline/dicom/dictionary.h"
 #include "pipeline/thread_name.h"
+#include "pipeline/worker/worker_codec.h"
 
 #include <algorithm>
 #include <chrono>
@@ -15,10 +17,32 @@ namespace dcmflow {
 
 namespace {
 constexpr std::chrono::seconds housekeeping_interval{10};
+
+void log_worker_event(Logger& logger, const WorkerEvent& event) {
+    if (event.kind == WorkerEvent::Kind::not_started)
+        logger.log(LogLevel::error, "codec_worker_not_started",
+                   {{"error", event.text}, {"effect", "compressed images go as they are"}});
+    else
+        logger.log(LogLevel::warning, "codec_worker_lost",
+                   {{"how", std::string(to_string(event.kind))},
+                    {"pid", std::to_string(event.pid)},
+                    {"signal", std::to_string(event.signal)},
+                    {"exit", std::to_string(event.exit_code)},
+                    {"syntax", std::string(codecs::display_name(event.syntax))},
+                    {"said", event.text}});
 }
 
+CodecWorkersOptions codec_workers_of(const Config& config, Logger& logger) {
+    CodecWorkersOptions options;
+    options.count = static_cast<unsigned>(std::max(0, config.node.workers));
+    options.on_event = [&logger](const WorkerEvent& event) { log_worker_event(logger, event); };
+    return options;
+}
+} // namespace
+
 Router::Router(Config config, Logger& logger)
-    : config_(std::move(config)), logger_(logger), transcoder_(registry_), budget_(config_.node.memory) {}
+    : config_(std::move(config)), logger_(logger), codecs_(codec_workers_of(config_, logger)),
+      budget_(config_.node.memory) {}
 
 Router::~Router() { stop(); }
 
@@ -27,6 +51,7 @@ Result<std::unique_ptr<Router>> Router::start(Config config, Logger& logger, boo
         return fail(ErrorCode::internal, "DCMTK's data dictionary was not found; expected dicom.dic of the package libdcmtk17, "
                                          "or the file that DCMDICTPATH names");
     std::unique_ptr<Router> router(new Router(std::move(config), logger));
+    router->try_codec_workers();
     if (auto status = router->open_spool(last_run_crashed); !status)
         return tl::unexpected(status.error());
     if (auto status = router->start_lanes(); !status)
@@ -35,6 +60,13 @@ Result<std::unique_ptr<Router>> Router::start(Config config, Logger& logger, boo
         return tl::unexpected(status.error());
     router->housekeeper_ = std::jthread([r = router.get()](const std::stop_token& stop) { r->keep_house(stop); });
     return router;
+}
+
+// An installation that can not start one is told so now, not at the first compressed image; what goes as it is
+// needs none, so the router starts all the same.
+void Router::try_codec_workers() {
+    if (codecs_.workers().try_one())
+        logger_.log(LogLevel::info, "codec_workers", {{"count", std::to_string(codecs_.workers().count())}});
 }
 
 Status Router::open_spool(bool last_run_crashed) {
@@ -61,7 +93,7 @@ Status Router::open_spool(bool last_run_crashed) {
     FlowOptions flow;
     flow.workers = config_.node.workers;
     flow.verify = config_.node.verify;
-    flow_ = std::make_unique<Flow>(flow, config_, *spool_, transcoder_, *acceptance_, logger_);
+    flow_ = std::make_unique<Flow>(flow, config_, *spool_, codecs_.transcoder(), *acceptance_, logger_);
     feeder_ = std::make_unique<Feeder>(*spool_, budget_, *flow_, logger_);
     for (const auto& destination : config_.destinations)
         lanes_[destination.name] = std::make_unique<Lane>(destination, make_destination(destination), *spool_,

@@ -4,11 +4,9 @@
 // from one thread; the rest from any thread.
 #pragma once
 
-#include "pipeline/dicom/all_codecs.h"
 #include "pipeline/acceptance.h"
 #include "pipeline/budget.h"
 #include "pipeline/config/config.h"
-#include "pipeline/dicom/transcode.h"
 #include "pipeline/feeder.h"
 #include "pipeline/flow.h"
 #include "pipeline/lane.h"
@@ -16,6 +14,7 @@
 #include "pipeline/receive/dimse_receiver.h"
 #include "pipeline/receive/intake.h"
 #include "pipeline/spool/spool.h"
+#include "pipeline/worker/sandboxed_transcoder.h"
 
 #include <map>
 #include <memory>
@@ -41,6 +40,7 @@ class Router {
     [[nodiscard]] const Config& config() const { return config_; }
     [[nodiscard]] Spool& spool() { return *spool_; }
     [[nodiscard]] const Budget& budget() const { return budget_; }
+    [[nodiscard]] const CodecWorkersCounters& codec_worker_counters() const { return codecs_.workers().counters(); }
     [[nodiscard]] const FlowCounters& flow_counters() const { return flow_->counters(); }
     [[nodiscard]] const IntakeCounters& intake_counters() const { return intake_->counters(); }
     [[nodiscard]] Lane* lane(std::string_view destination); // nullptr: not in the config
@@ -54,14 +54,14 @@ class Router {
     [[nodiscard]] Status open_spool(bool last_run_crashed);
     [[nodiscard]] Status start_lanes();
     [[nodiscard]] Status start_receivers();
+    void try_codec_workers();
     void report_start(const StartReport& report);
     void warn_of_strays();
     void keep_house(const std::stop_token& stop);
 
     const Config config_;
     Logger& logger_;
-    const codecs::Registry registry_{all_codecs()};
-    const Transcoder transcoder_;
+    SandboxedTranscoder codecs_;
     Budget budget_;
     // In the order of their making; destroyed in reverse.
     std::unique_ptr<Spool> spool_;

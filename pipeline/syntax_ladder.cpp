@@ -72,7 +72,10 @@ class LadderMaker {
             return false;
         }
         // What is larger than the object as it is makes sense only for a destination that refuses it so.
-        for (const auto& uid : trial_->rank(candidates)) {
+        const auto ranked = trial_->rank(candidates);
+        if (trial_->reason() != TranscodeReason::ok)
+            note(to_string(trial_->reason()));
+        for (const auto& uid : ranked) {
             if (uid == source() && refused(uid))
                 continue;
             push(uid);

@@ -20,6 +20,7 @@ ROOMS = {
     "dicom": {"dicom", ""},
     "config": {"config", "dicom", ""},
     "dimse": {"dimse", ""},
+    "worker": {"worker", ""},
     "spool": {"spool", "dicom", ""},
     "receive": {"receive", "spool", "dimse", "dicom", "config", ""},
     "deliver": {"deliver", "dimse", "dicom", "config", ""},
@@ -35,6 +36,7 @@ LIBRARIES = {
     r"charls/": ["codecs/", "tests/", "bench/"],
     r"openjpeg": ["codecs/", "tests/", "bench/"],
     r"yaml-cpp/": ["pipeline/config/", "tests/"],
+    r"seccomp\.h": ["pipeline/worker/"],
     r"re2/": ["rules/", "tests/"],
 }
 

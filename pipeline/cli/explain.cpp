@@ -4,12 +4,11 @@
 #include "pipeline/cli/commands.h"
 #include "pipeline/cli/files.h"
 #include "pipeline/cli/table.h"
-#include "pipeline/dicom/all_codecs.h"
 #include "pipeline/dicom/attributes.h"
 #include "pipeline/dicom/open_data_set.h"
 #include "pipeline/dicom/part10.h"
-#include "pipeline/dicom/transcode.h"
 #include "pipeline/syntax_ladder.h"
+#include "pipeline/worker/sandboxed_transcoder.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -44,7 +43,7 @@ struct Explanation {
 class Explainer {
   public:
     Explainer(const Config& config, Origin origin)
-        : config_(config), origin_(std::move(origin)), transcoder_(registry_) {}
+        : config_(config), origin_(std::move(origin)), codecs_(CodecWorkersOptions{}) {}
 
     [[nodiscard]] Result<Explanation> explain(const std::filesystem::path& path) const {
         const auto file = MappedFile::open(path);
@@ -83,7 +82,7 @@ class Explainer {
         result.file = path.string();
         const ObjectAttributes attributes(data_set, origin, instance.transfer_syntax_uid);
         result.decision = config_.rules->explain(attributes, result.trace);
-        SizeTrial trial(transcoder_, data_set, instance.transfer_syntax_uid);
+        SizeTrial trial(codecs_.transcoder(), data_set, instance.transfer_syntax_uid);
         for (const auto& planned : result.decision.deliveries) {
             const auto* destination = config_.destination(planned.destination);
             if (destination == nullptr)
@@ -99,8 +98,7 @@ class Explainer {
 
     const Config& config_;
     Origin origin_;
-    codecs::Registry registry_{all_codecs()};
-    Transcoder transcoder_;
+    SandboxedTranscoder codecs_; // decodes for `auto` only
 };
 
 Json to_json(const Explanation& one) {

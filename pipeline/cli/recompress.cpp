@@ -1,11 +1,12 @@
 // dcmflow recompress: a file or a folder of DICOM files, losslessly in another transfer syntax,
 // into another place.
 #include "pipeline/recompress/recompress.h"
-#include "codecs/registry.h"
 #include "codecs/transfer_syntax.h"
 #include "pipeline/cli/commands.h"
 #include "pipeline/cli/recompress_output.h"
 #include "pipeline/config/values.h"
+#include "pipeline/dicom/size_trial.h"
+#include "pipeline/worker/sandboxed_transcoder.h"
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -29,53 +30,6 @@ struct Options {
     int jobs = 0;
     std::uint64_t memory = 1ULL << 30;
 };
-
-// What reads and writes pixels in this run.
-struct Codecs {
-    codecs::Registry own;
-    Transcoder transcoder{own};
-};
-
-// Counts what a trial would write.
-class CountingSink final : public ByteSink {
-  public:
-    bool write(std::span<const std::byte> bytes) override {
-        size_ += bytes.size();
-        return true;
-    }
-    bool patch(std::uint64_t, std::span<const std::byte>) override { return true; }
-    [[nodiscard]] std::uint64_t size() const { return size_; }
-
-  private:
-    std::uint64_t size_ = 0;
-};
-
-// The syntax in which the object is smallest; its own if no other is smaller.
-std::string smallest_syntax(const Transcoder& transcoder, const DataSet& data_set,
-                            std::string_view source,
-                            const std::vector<std::string_view>& candidates) {
-    std::string best(source);
-    std::uint64_t least = data_set.bytes().size();
-    TranscodeOptions how;
-    how.verify = false; // the real one is
-    for (const auto candidate : candidates) {
-        CountingSink sink;
-        const auto outcome = transcoder.transcode(data_set, source, candidate, how, sink);
-        if (outcome.reason != TranscodeReason::ok || sink.size() >= least)
-            continue;
-        least = sink.size();
-        best = candidate;
-    }
-    return best;
-}
-
-std::vector<std::string_view> automatic_candidates() {
-    std::vector<std::string_view> uids;
-    for (const auto& syntax : codecs::transfer_syntaxes())
-        if (syntax.can_write && syntax.encapsulated && syntax.lossless)
-            uids.push_back(syntax.uid);
-    return uids;
-}
 
 std::vector<std::string_view> target_names() {
     std::vector<std::string_view> names;
@@ -157,6 +111,18 @@ int usage_error(std::string_view text) {
     return exit_usage;
 }
 
+CodecWorkersOptions workers_of(const Options& options) {
+    CodecWorkersOptions workers;
+    workers.count = static_cast<unsigned>(options.jobs);
+    workers.on_event = [](const WorkerEvent& event) {
+        complain(printable(
+            fmt::format("a codec worker {} on a {} frame: {}", to_string(event.kind),
+                        codecs::display_name(event.syntax),
+                        event.text.empty() ? fmt::format("signal {}", event.signal) : event.text)));
+    };
+    return workers;
+}
+
 int exit_code(const recompress::Totals& totals, bool stopped, bool complete) {
     const bool nothing_worked = totals.failed > 0 && totals.all.files == 0;
     if (stopped || !complete || nothing_worked)
@@ -167,7 +133,7 @@ int exit_code(const recompress::Totals& totals, bool stopped, bool complete) {
 int recompress_route(const Shared& shared, const Options& options, const std::string& target_uid,
                      const recompress::Route& route) {
     Watch watch;
-    const Codecs codecs;
+    SandboxedTranscoder codecs(workers_of(options));
     RecompressOutput output(shared.json);
     if (!options.report.empty())
         if (const auto opened = output.open_report(options.report); !opened) {
@@ -176,14 +142,13 @@ int recompress_route(const Shared& shared, const Options& options, const std::st
         }
     recompress::RecompressOptions how;
     how.target_uid = target_uid;
-    how.choose = [&codecs, candidates = automatic_candidates()](const DataSet& data_set,
-                                                                std::string_view source) {
-        return smallest_syntax(codecs.transcoder, data_set, source, candidates);
+    how.choose = [&codecs](const DataSet& data_set, std::string_view source) {
+        return SizeTrial(codecs.transcoder(), data_set, source).best(auto_candidates());
     };
     how.jobs = options.jobs;
     how.memory = options.memory;
     recompress::Recompression run(
-        std::move(how), codecs.transcoder,
+        std::move(how), codecs.transcoder(),
         [&output](const recompress::FileReport& report) { output.add(report); });
     watch.start(run, output);
     const auto status = run.run(route, watch.stop());
@@ -217,6 +182,9 @@ int run_recompress(const Shared& shared, const Options& options) {
         complain(printable(route.error().text));
         return exit_failed;
     }
+    if (route->is_tree && !options.report.empty() &&
+        recompress::lies_within(options.report, route->source))
+        return usage_error(fmt::format("the report {} lies inside the source", options.report));
     return recompress_route(shared, options, *target_uid, *route);
 }
 

@@ -20,9 +20,12 @@ bool is_one_of(std::string_view list, std::string_view vr) {
     return false;
 }
 
-// PS3.5 7.1.2: these have two reserved bytes and a 32-bit length.
+// PS3.5 7.1.2: two reserved bytes and a 32-bit length. So will have VRs of the future, which the
+// scanner knows by their capitals.
 bool has_long_form(std::string_view vr) {
-    return is_one_of("OBODOFOLOVOWSQSVUCUNURUTUV", vr);
+    const auto is_capital = [](char c) { return c >= 'A' && c <= 'Z'; };
+    return is_capital(vr[0]) && is_capital(vr[1]) &&
+           !is_one_of("AEASATCSDADSDTFLFDISLOLTPNSHSLSSSTTMUIULUS", vr);
 }
 
 // US or SS by Pixel Representation (PS3.6).
@@ -35,8 +38,10 @@ bool follows_pixel_representation(std::uint32_t tag) {
     return std::find(tags.begin(), tags.end(), tag) != tags.end();
 }
 
+// Pixel Data of undefined length is fragments whatever its VR, as for the scanner.
 bool is_fragments(const ElementRef& element) {
-    return element.undefined_length && element.vr_text() != "SQ" && element.vr_text() != "UN";
+    return element.undefined_length && (element.tag() == 0x7FE0'0010 ||
+                                        (element.vr_text() != "SQ" && element.vr_text() != "UN"));
 }
 
 bool is_group_length(const ElementRef& element) {
@@ -49,6 +54,26 @@ constexpr ScanLimits scanned{.depth = std::numeric_limits<std::uint32_t>::max(),
                              .elements = no_limit,
                              .element_bytes = no_limit,
                              .object_bytes = no_limit};
+
+class Nobody final : public DataSetVisitor {
+    void element(const ElementRef&, Encoding, std::uint32_t) override {}
+};
+
+// Whether the value of an element that the dictionary calls a sequence is one in Implicit VR.
+bool walks_as_sequence(const ElementRef& element, std::span<const std::byte> value,
+                       std::uint32_t depth) {
+    VectorSink sink;
+    Output whole(&sink);
+    whole.u16(element.group);
+    whole.u16(element.element);
+    whole.u32(static_cast<std::uint32_t>(value.size()));
+    whole.bytes(value);
+    whole.flush();
+    Nobody nobody;
+    ScanLimits limits;
+    limits.depth -= std::min(limits.depth, depth);
+    return walk(sink.bytes(), {.implicit_vr = true}, nobody, limits).has_value();
+}
 
 } // namespace
 
@@ -82,7 +107,8 @@ std::span<const std::byte> DataSetWriter::bytes_of(std::uint64_t from, std::uint
 void DataSetWriter::keep(const ElementRef& kept) {
     if (fault_ != RewriteFault::none || out_.refused())
         return;
-    const bool sequence = kept.vr_text() == "SQ" || (kept.undefined_length && !is_fragments(kept));
+    const bool sequence =
+        !is_fragments(kept) && (kept.vr_text() == "SQ" || kept.undefined_length);
     base_ = 0;
     if (copies_ && is_group_length(kept) && is_touched(kept.group)) {
         enter_group(levels_.front(), kept.group);
@@ -166,7 +192,7 @@ std::string_view DataSetWriter::target_vr(const ElementRef& element, const Level
     return has_long_form(vr) || element.value_length <= 0xFFFE ? vr : "UN";
 }
 
-void DataSetWriter::element(const ElementRef& element, Encoding encoding, std::uint32_t /*depth*/) {
+void DataSetWriter::element(const ElementRef& element, Encoding encoding, std::uint32_t depth) {
     if (raw_depth_ || fault_ != RewriteFault::none)
         return;
     Level& level = levels_.back();
@@ -183,6 +209,12 @@ void DataSetWriter::element(const ElementRef& element, Encoding encoding, std::u
         else
             level.signed_pixels = low == 1;
     }
+    // Another VR than the dictionary's is lost in implicit. Where that is a sequence, readers would
+    // trip over the value.
+    if (target_.implicit_vr && !value.empty() &&
+        dictionary_vr(element.group, element.element) == "SQ" &&
+        !walks_as_sequence(element, value, depth))
+        return fail(RewriteFault::unknown_vr);
     const auto vr = target_vr(element, level);
     write_header(element.group, element.element, vr, static_cast<std::uint32_t>(value.size()));
     if (encoding.big_endian)

@@ -22,7 +22,8 @@ namespace dcmflow {
 
 enum class RewriteFault : std::uint8_t {
     none,
-    unknown_vr, // big endian, and the VR does not say what to swap
+    unknown_vr, // big endian, and the VR does not say what to swap; or to implicit, and the value is
+                // not what the dictionary's VR says
     fragments, // encapsulated Pixel Data where the source's or target's syntax has none (PS3.5 A.4)
     too_long,  // a length that no longer fits 32 bits
     malformed, // not what was scanned

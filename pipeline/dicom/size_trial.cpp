@@ -52,18 +52,26 @@ std::vector<std::string> SizeTrial::rank(std::span<const std::string_view> candi
     const bool compressed = from != nullptr && from->encapsulated;
     const double bound = static_cast<double>(data_set_.bytes().size()) * (compressed ? worth_recoding : 1);
     std::vector<Guess> guesses{{source_, bound}}; // first among equals
+    reason_ = TranscodeReason::ok;
     for (const auto candidate : candidates) {
-        if (candidate == source_ ||
-            transcoder_.can_transcode(data_set_, source_, candidate) != TranscodeReason::ok)
+        if (candidate == source_)
             continue;
-        if (const auto bytes = estimate(candidate))
+        const auto reason = transcoder_.can_transcode(data_set_, source_, candidate);
+        const auto bytes = reason == TranscodeReason::ok ? estimate(candidate) : std::nullopt;
+        if (bytes)
             guesses.push_back({std::string(candidate), *bytes});
+        else if (reason_ == TranscodeReason::ok)
+            reason_ = reason;
     }
+    if (guesses.size() > 1)
+        reason_ = TranscodeReason::incompressible;
     std::stable_sort(guesses.begin(), guesses.end(),
                      [](const Guess& a, const Guess& b) { return a.bytes < b.bytes; });
     std::vector<std::string> ranked;
     for (auto& guess : guesses)
         ranked.push_back(std::move(guess.syntax));
+    if (ranked.front() != source_)
+        reason_ = TranscodeReason::ok;
     return ranked;
 }
 

@@ -25,6 +25,9 @@ class SizeTrial {
     // An object that is compressed already must get 3 % smaller to be touched. Never empty.
     [[nodiscard]] std::vector<std::string> rank(std::span<const std::string_view> candidates);
     [[nodiscard]] std::string best(std::span<const std::string_view> candidates) { return rank(candidates).front(); }
+    // Why the last ranking put the object as it is first: incompressible if it could be coded, else what forbade the
+    // first candidate; ok if it did not.
+    [[nodiscard]] TranscodeReason reason() const { return reason_; }
 
     [[nodiscard]] const Transcoder& transcoder() const { return transcoder_; }
     [[nodiscard]] const DataSet& data_set() const { return data_set_; }
@@ -44,6 +47,7 @@ class SizeTrial {
     const Transcoder& transcoder_;
     const DataSet& data_set_;
     std::string source_;
+    TranscodeReason reason_ = TranscodeReason::ok;
     bool sampled_ = false;
     std::optional<Sample> sample_; // empty: no frame could be had
     std::map<std::string, std::optional<double>, std::less<>> ratios_;

@@ -130,14 +130,14 @@ bool Transcoding::has_dirty_bits() const {
         return false;
     const auto size = task.native.frame_bytes();
     for (std::uint32_t frame = 0; frame < task.frames; ++frame) {
-        const auto bytes = task.pixel_data.subspan(size * frame, size);
-        std::vector<std::byte> swapped;
-        if (task.swapped && task.native.bits_allocated == 16) {
-            swapped.assign(bytes.begin(), bytes.end());
-            codecs::swap_bytes_16(swapped);
-        }
-        if (!codecs::unused_bits_clean(
-                {task.native, swapped.empty() ? bytes : std::span<const std::byte>(swapped)}))
+        auto bytes = task.pixel_data.subspan(size * frame, task.swapped ? 0 : size);
+        std::vector<std::byte> swapped(task.swapped ? size : 0);
+        // The other byte of a word may lie beyond the frame: as in FrameCoder::load().
+        for (std::uint64_t i = 0; i < swapped.size(); ++i)
+            swapped[i] = task.pixel_data[(size * frame + i) ^ 1];
+        if (task.swapped)
+            bytes = swapped;
+        if (!codecs::unused_bits_clean({task.native, bytes}))
             return true;
     }
     return false;
@@ -276,6 +276,8 @@ std::string_view to_string(TranscodeReason reason) {
         return "frame_too_large";
     case TranscodeReason::corrupt_stream:
         return "corrupt_stream";
+    case TranscodeReason::decoder_died:
+        return "decoder_died";
     case TranscodeReason::stream_mismatch:
         return "stream_mismatch";
     case TranscodeReason::incompressible:

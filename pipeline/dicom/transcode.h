@@ -44,6 +44,7 @@ enum class TranscodeReason : std::uint8_t {
     frame_count,        // fragments or offset table do not match Number of Frames
     frame_too_large,
     corrupt_stream,
+    decoder_died,    // the codec worker that had a frame died, hung or gave nonsense
     stream_mismatch, // codestream and header disagree
     incompressible,  // the result is not smaller
     verify_failed,   // decoded pixels differ from the source: a bug, never sent

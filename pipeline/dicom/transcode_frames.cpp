@@ -35,6 +35,8 @@ TranscodeReason reason_of_decode(codecs::CodecStatus status) {
         return TranscodeReason::unsupported_source;
     case CodecStatus::mismatch:
         return TranscodeReason::stream_mismatch;
+    case CodecStatus::died:
+        return TranscodeReason::decoder_died;
     default:
         return TranscodeReason::corrupt_stream;
     }

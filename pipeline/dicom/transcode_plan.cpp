@@ -115,10 +115,14 @@ TranscodeReason Planner::check_header(const ElementRef& pixels) {
         return TranscodeReason::bad_pixel_header;
     const auto& format = description->format;
     plan.frames = description->frames;
-    // Frames of single bits are packed across bytes (PS3.5 8.1.1): no codec of ours takes them.
-    if (format.bits_allocated % 8 != 0)
-        return plan.from_native ? TranscodeReason::unsupported_target
-                                : TranscodeReason::unsupported_source;
+    // Native frames of single bits are packed across bytes (PS3.5 8.1.1): no codec of ours writes those, and they are
+    // unpacked only if each begins with a byte.
+    if (format.bits_allocated % 8 != 0) {
+        if (plan.from_native)
+            return TranscodeReason::unsupported_target;
+        if (!plan.to_native || format.frame_bits() % 8 != 0)
+            return TranscodeReason::unsupported_source;
+    }
     plan.task.emplace();
     plan.task->frames = description->frames;
     plan.task->coded = plan.task->native = format;

@@ -193,9 +193,9 @@ TranscodeOptions FileRecompressor::transcode_options(FileJob& job, const DataSet
     const std::uint64_t frame =
         pixels ? std::max<std::uint64_t>(1, pixels->format.frame_bytes()) : 1;
     TranscodeOptions how;
-    // A frame, its encoding, and the decoding of that.
+    // A frame decoded, encoded, decoded again; and its fragments joined.
     how.frames_at_once = static_cast<std::size_t>(std::clamp<std::uint64_t>(
-        options_.frame_memory / (3 * frame), 1, options_.most_frames_at_once));
+        options_.frame_memory / (4 * frame), 1, options_.most_frames_at_once));
     how.for_each_frame = [this, &job, frame](std::size_t count, const auto& body) {
         if (options_.for_each_frame)
             options_.for_each_frame(count, body);

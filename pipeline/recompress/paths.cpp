@@ -9,20 +9,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Whether `path`, or a folder above it, is `folder`. Compares by identity: names may be links or
-// other mounts.
-bool is_within(const fs::path& path, const fs::path& folder) {
-    std::error_code error;
-    const auto whole = fs::weakly_canonical(fs::absolute(path, error), error);
-    for (fs::path up = whole; !up.empty(); up = up.parent_path()) {
-        if (fs::equivalent(up, folder, error) && !error)
-            return true;
-        if (up == up.parent_path())
-            break;
-    }
-    return false;
-}
-
 Result<Route> plan_file(const fs::path& source, const fs::path& destination) {
     std::error_code error;
     const bool into_folder = fs::is_directory(destination, error) || !destination.has_filename();
@@ -38,6 +24,19 @@ Result<Route> plan_file(const fs::path& source, const fs::path& destination) {
 
 } // namespace
 
+bool lies_within(const fs::path& path, const fs::path& folder) {
+    std::error_code error;
+    // By identity: names may be links or other mounts.
+    const auto whole = fs::weakly_canonical(fs::absolute(path, error), error);
+    for (fs::path up = whole; !up.empty(); up = up.parent_path()) {
+        if (fs::equivalent(up, folder, error) && !error)
+            return true;
+        if (up == up.parent_path())
+            break;
+    }
+    return false;
+}
+
 Result<Route> plan_route(const fs::path& source, const fs::path& destination) {
     std::error_code error;
     const auto status = fs::status(source, error);
@@ -50,11 +49,11 @@ Result<Route> plan_route(const fs::path& source, const fs::path& destination) {
         return fail(
             ErrorCode::invalid_argument,
             fmt::format("{} is a folder, {} is none", source.string(), destination.string()));
-    if (is_within(destination, source))
+    if (lies_within(destination, source))
         return fail(ErrorCode::invalid_argument,
                     fmt::format("the destination {} lies inside the source {}",
                                 destination.string(), source.string()));
-    if (is_within(source, destination))
+    if (lies_within(source, destination))
         return fail(ErrorCode::invalid_argument,
                     fmt::format("the source {} lies inside the destination {}", source.string(),
                                 destination.string()));

@@ -21,4 +21,8 @@ struct Route {
 [[nodiscard]] Result<Route> plan_route(const std::filesystem::path& source,
                                        const std::filesystem::path& destination);
 
+// Whether `path`, which need not exist, is `folder` or would be somewhere in it.
+[[nodiscard]] bool lies_within(const std::filesystem::path& path,
+                               const std::filesystem::path& folder);
+
 } // namespace dcmflow::recompress

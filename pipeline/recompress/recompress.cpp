@@ -157,28 +157,39 @@ class Door {
 
     void feed_file() {
         auto job = start(route_.source);
-        std::error_code error;
-        if (job) // a link named by the user is meant
-            read(std::move(job), {}, route_.name, fs::canonical(route_.source, error));
+        if (!job)
+            return;
+        const auto folder = target_.folder({});
+        if (!folder)
+            return failed(std::move(job), folder.error().text);
+        job->folder = *folder;
+        job->name = route_.name.string();
+        std::error_code error; // a link named by the user is meant
+        read(std::move(job), fs::canonical(route_.source, error));
     }
 
   private:
     void feed(const TreeEntry& entry) {
         using Kind = TreeEntry::Kind;
         const auto path = entry.path.empty() ? route_.source : route_.source / entry.path;
-        // An empty folder is made too; where that fails its files say so, each.
-        if (entry.kind == Kind::folder)
-            return (void)target_.folder(entry.path);
+        const bool is_folder = entry.kind == Kind::folder; // made even if it is empty
+        const auto folder = target_.folder(is_folder ? entry.path : entry.path.parent_path());
+        if (is_folder && folder)
+            return;
         auto job = start(path);
         if (!job)
             return;
+        if (!folder)
+            return failed(std::move(job), folder.error().text);
+        job->folder = *folder;
+        job->name = entry.path.filename().string();
         if (entry.kind == Kind::error)
             return failed(std::move(job), "read the folder: " + entry.error);
         if (entry.kind == Kind::special)
             return failed(std::move(job), "not a regular file");
         if (entry.kind == Kind::link)
-            return link(std::move(job), entry.path, path);
-        read(std::move(job), entry.path.parent_path(), entry.path.filename(), path);
+            return link(std::move(job), path);
+        read(std::move(job), path);
     }
 
     // nullptr: stopped.
@@ -198,12 +209,7 @@ class Door {
         graph_.report(std::move(job));
     }
 
-    void read(JobPtr job, const fs::path& folder_path, const fs::path& name, const fs::path& path) {
-        auto folder = target_.folder(folder_path);
-        if (!folder)
-            return failed(std::move(job), folder.error().text);
-        job->folder = std::move(*folder);
-        job->name = name.string();
+    void read(JobPtr job, const fs::path& path) {
         auto source = SourceFile::open(path);
         if (!source)
             return failed(std::move(job), source.error().text);
@@ -220,18 +226,14 @@ class Door {
         graph_.submit(std::move(job));
     }
 
-    void link(JobPtr job, const fs::path& relative, const fs::path& path) {
+    void link(JobPtr job, const fs::path& path) {
         std::error_code error;
         const auto text = fs::read_symlink(path, error);
         if (error)
             return failed(std::move(job), "read the link: " + error.message());
-        const auto folder = target_.folder(relative.parent_path());
-        if (!folder)
-            return failed(std::move(job), folder.error().text);
-        if (auto made = make_link((*folder)->get(), relative.filename().string(), text.string());
-            !made)
+        if (auto made = make_link(job->folder->get(), job->name, text.string()); !made)
             return failed(std::move(job), made.error().text);
-        (*folder)->changed();
+        job->folder->changed();
         job->report.status = FileStatus::copied;
         job->report.reason = "symlink";
         graph_.report(std::move(job));

@@ -55,6 +55,8 @@ Result<TargetFile> TargetFile::create(int folder, const std::string& name) {
     struct stat ours {};
     struct stat named {};
     const bool locked = ::flock(file.get(), LOCK_EX | LOCK_NB) == 0;
+    if (!locked && errno != EWOULDBLOCK)
+        return fail_errno(errno, "lock the temporary file");
     // Renamed by its writer between our open and our lock: as good as locked.
     if (!locked || ::fstat(file.get(), &ours) != 0 ||
         ::fstatat(folder, temporary.c_str(), &named, AT_SYMLINK_NOFOLLOW) != 0 ||

@@ -25,9 +25,31 @@ TargetFolder::~TargetFolder() {
 TargetTree::TargetTree(std::filesystem::path root, deliver::Descriptor folder)
     : root_(std::move(root)), folder_(std::move(folder)), last_(std::shared_ptr<TargetFolder>()) {}
 
-Result<TargetTree> TargetTree::open(const std::filesystem::path& root) {
+namespace {
+
+void sync_folder(const std::filesystem::path& path) {
+    const deliver::Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (folder.valid())
+        (void)::fsync(folder.get());
+}
+
+// From the top: each folder that was missing, and its entry synced.
+std::error_code make_folders(const std::filesystem::path& path) {
     std::error_code error;
-    std::filesystem::create_directories(root, error);
+    if (std::filesystem::exists(path, error) || error)
+        return error;
+    const auto parent = path.has_filename() ? path.parent_path() : path.parent_path().parent_path();
+    if (!parent.empty() && (error = make_folders(parent)))
+        return error;
+    if (std::filesystem::create_directory(path, error))
+        sync_folder(parent.empty() ? "." : parent);
+    return error;
+}
+
+} // namespace
+
+Result<TargetTree> TargetTree::open(const std::filesystem::path& root) {
+    const auto error = make_folders(root);
     deliver::Descriptor folder(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!folder.valid())
         return fail_errno(error ? error.value() : errno, "open the destination " + root.string());

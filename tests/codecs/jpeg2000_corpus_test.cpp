@@ -71,7 +71,7 @@ std::string fate(const fs::path& path) {
     if (parsed != CodecStatus::ok)
         return std::string{to_string(parsed)};
     const auto format = format_for(header);
-    if (!format)
+    if (!format || !format->problem().empty() || format->frame_bytes() > max_frame_bytes)
         return "no DICOM format";
     FrameBuffer decoded;
     const Jpeg2000LossyCodec codec{header.high_throughput

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 namespace dcmflow::codecs::test {
 namespace {
 
@@ -290,6 +292,51 @@ TEST_F(Jpeg2000Foreign, TilesLayersAndProgressionsAreRead) {
         ASSERT_EQ(decode(tiled), CodecStatus::ok) << progression;
         EXPECT_TRUE(decoded == frame);
     }
+}
+
+std::uint64_t number(const FrameBuffer& bytes, std::size_t at, std::size_t count) {
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < count; ++i)
+        value = value << 8 | std::to_integer<std::uint64_t>(bytes.at(at + i));
+    return value;
+}
+
+// All first parts, then all second parts; TNsot in the last part of each tile only if `unsaid`.
+FrameBuffer interleave_parts(const FrameBuffer& stream, bool unsaid) {
+    std::size_t at = 2;
+    while (number(stream, at, 2) != 0xFF90)
+        at += 2 + number(stream, at + 2, 2);
+    const auto slice = [&](std::size_t from, std::size_t to) {
+        return FrameBuffer(stream.begin() + static_cast<long>(from),
+                           stream.begin() + static_cast<long>(to));
+    };
+    FrameBuffer result = slice(0, at);
+    std::map<std::uint64_t, FrameBuffer> rounds;
+    while (number(stream, at, 2) == 0xFF90) {
+        const std::size_t length = number(stream, at + 6, 4);
+        FrameBuffer part = slice(at, at + length);
+        const std::uint64_t index = number(part, 10, 1);
+        if (unsaid && index + 1 < number(part, 11, 1))
+            part[11] = std::byte{0};
+        rounds[index].insert(rounds[index].end(), part.begin(), part.end());
+        at += length;
+    }
+    EXPECT_GT(rounds.size(), 2U);
+    for (const auto& [index, parts] : rounds)
+        result.insert(result.end(), parts.begin(), parts.end());
+    result.insert(result.end(), {std::byte{0xFF}, std::byte{0xD9}});
+    return result;
+}
+
+TEST_F(Jpeg2000Foreign, InterleavedTilePartsAreReadIfTheirNumberIsSaid) {
+    const FrameBuffer tiled =
+        opj_raw_encode(frame, format, {.tile = 32, .progression = 2, .tile_parts = true});
+    ASSERT_EQ(decode(tiled), CodecStatus::ok);
+    EXPECT_TRUE(decoded == frame);
+    decoded.clear();
+    ASSERT_EQ(decode(interleave_parts(tiled, false)), CodecStatus::ok);
+    EXPECT_TRUE(decoded == frame);
+    EXPECT_EQ(decode(interleave_parts(tiled, true)), CodecStatus::unsupported);
 }
 
 TEST_F(Jpeg2000Foreign, EveryTruncationIsCorrupt) {

@@ -93,6 +93,7 @@ struct RawOptions {
     int layers = 1;
     int progression = 0;
     int block = 64;
+    bool tile_parts = false; // one for each resolution
 };
 
 // Streams that other encoders might write: unsigned mono, 16-bit cells.
@@ -124,6 +125,10 @@ inline FrameBuffer opj_raw_encode(const FrameBuffer& frame, const PixelFormat& f
     if (options.tile != 0) {
         parameters.tile_size_on = OPJ_TRUE;
         parameters.cp_tdx = parameters.cp_tdy = options.tile;
+    }
+    if (options.tile_parts) {
+        parameters.tp_on = 1;
+        parameters.tp_flag = 'R';
     }
     RawBuffer buffer;
     opj_codec_t* codec = opj_create_compress(OPJ_CODEC_J2K);

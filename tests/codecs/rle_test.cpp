@@ -69,7 +69,8 @@ TEST(Rle, EveryFormatSurvivesOurDecoderAndTheReference) {
     FrameBuffer stream, decoded;
     int coded = 0;
     for (const PixelFormat& format : formats()) {
-        ASSERT_EQ(codec.can_encode(format), format.samples == 1 || format.bits_allocated == 8);
+        ASSERT_EQ(codec.can_encode(format),
+                  format.bits_allocated == 8 ? format.bits_stored == 8 : format.samples == 1);
         if (!codec.can_encode(format))
             continue;
         for (const Content content : contents) {
@@ -90,7 +91,7 @@ TEST(Rle, EveryFormatSurvivesOurDecoderAndTheReference) {
             ++coded;
         }
     }
-    EXPECT_GT(coded, 1500);
+    EXPECT_GT(coded, 1000);
 }
 
 TEST(Rle, EveryBitOfTheCellSurvives) { // overlays in unused bits, High Bit elsewhere

@@ -73,7 +73,11 @@ TEST(TransferSyntax, FlagsOfTheNativeOnes) {
 
 TEST(Registry, HasACodecForExactlyTheEncapsulatedSyntaxesThatTheTableSaysWeRead) {
     const Registry registry;
+    const std::set<std::string_view> by_dcmtk{uid::jpeg_extended, uid::jpeg_lossless_57,
+                                              uid::jpeg_lossless};
     for (const TransferSyntax& syntax : transfer_syntaxes()) {
+        if (by_dcmtk.count(syntax.uid) != 0)
+            continue; // all_codecs() has them: tests/dicom/dcmtk_jpeg_registry_test.cpp
         const Codec* codec = registry.find(syntax.uid);
         EXPECT_EQ(codec != nullptr, syntax.encapsulated && syntax.can_read) << syntax.name;
         if (codec != nullptr) {

@@ -326,7 +326,7 @@ void expect_rewritten(const std::vector<std::byte>& source, const std::vector<st
     Uint32 length = 0;
     ASSERT_TRUE(meta.findAndGetUint32(DcmTagKey(2, 0), length).good());
     EXPECT_EQ(length + 144, rewritten.size());
-    for (const std::uint16_t kept : {0x0002, 0x0003, 0x0016, 0x0100})
+    for (const auto kept : std::initializer_list<std::uint16_t>{0x0002, 0x0003, 0x0016, 0x0100})
         EXPECT_EQ(dcmtk_string(meta, kept), dcmtk_string(*old_file.getMetaInfo(), kept)) << kept;
     const Uint8* information = nullptr;
     unsigned long count = 0;

@@ -73,9 +73,11 @@ TEST_F(Ladder, AutoWithNothingAcceptedSaysSo) {
 }
 
 TEST_F(Ladder, LossyPixelsGoAsTheyCame) {
-    const auto made = ladder({"jpeg-ls", "explicit-le"}, uid::jpeg_baseline);
-    EXPECT_THAT(made.steps, ElementsAre(uid::jpeg_baseline));
-    EXPECT_EQ(made.reason, "lossy_source");
+    for (const char* wish : {"jpeg-ls", "auto"}) {
+        const auto made = ladder({wish, "explicit-le"}, uid::jpeg_baseline);
+        EXPECT_THAT(made.steps, ElementsAre(uid::jpeg_baseline));
+        EXPECT_EQ(made.reason, "lossy_source");
+    }
 }
 
 // Design §5: decoded only when a destination takes nothing else; never into another compression.

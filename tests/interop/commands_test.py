@@ -67,7 +67,7 @@ class Commands(Case):
         self.assertEqual(tool(DCMFLOW, "nonsense", check=False).returncode, 2)
         self.assertEqual(tool(DCMFLOW, check=False).returncode, 2)
         self.assertEqual(tool(DCMFLOW, "queue", "drop", "-c", self.router.config, check=False).returncode, 2)
-        for command in ("run", "check", "explain", "echo", "send", "queue", "pause", "resume", "version"):
+        for command in ("run", "check", "explain", "echo", "send", "queue", "pause", "resume", "recompress", "version"):
             self.assertIn("Example", tool(DCMFLOW, command, "--help").stdout, command)
         self.assertEqual(tool(DCMFLOW, "run", "-c", self.scratch / "none.yaml", check=False).returncode, 78)
 

@@ -1,0 +1,257 @@
+#include "pipeline/worker/codec_workers.h"
+
+#include "pipeline/worker/protocol.h"
+#include "pipeline/worker/shared_memory.h"
+#include "pipeline/worker/worker_process.h"
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+
+namespace dcmflow {
+
+namespace {
+
+using codecs::CodecStatus;
+using namespace worker;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds first_back_off{100};
+constexpr milliseconds longest_back_off{30'000};
+constexpr std::uint64_t keep_bytes = 64ULL << 20; // of shared memory, in each place
+
+WorkerEvent::Kind kind_of(Exchange exchange) {
+    switch (exchange) {
+    case Exchange::timed_out:
+        return WorkerEvent::Kind::timed_out;
+    case Exchange::lied:
+        return WorkerEvent::Kind::lied;
+    default:
+        return WorkerEvent::Kind::died;
+    }
+}
+
+Request make_request(std::string_view uid, std::size_t stream_bytes,
+                     const codecs::PixelFormat& format, std::uint64_t pixel_bytes) {
+    Request request;
+    request.stream_bytes = stream_bytes;
+    request.pixel_bytes = pixel_bytes;
+    request.format = format;
+    request.uid_length = static_cast<std::uint32_t>(uid.size());
+    std::copy(uid.begin(), uid.end(), request.uid.begin());
+    return request;
+}
+
+} // namespace
+
+std::string_view to_string(WorkerEvent::Kind kind) {
+    switch (kind) {
+    case WorkerEvent::Kind::died:
+        return "died";
+    case WorkerEvent::Kind::timed_out:
+        return "timed_out";
+    case WorkerEvent::Kind::lied:
+        return "lied";
+    case WorkerEvent::Kind::not_started:
+        return "not_started";
+    }
+    return "unknown";
+}
+
+struct CodecWorkers::Place {
+    SharedMemory memory;
+    std::unique_ptr<WorkerProcess> process;
+    bool taken = false;
+};
+
+class CodecWorkers::Lease {
+  public:
+    Lease(CodecWorkers& pool, Place* place) : pool_(pool), place_(place) {}
+    ~Lease() {
+        if (place_ != nullptr)
+            pool_.give(*place_);
+    }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    [[nodiscard]] Place* get() const { return place_; }
+
+  private:
+    CodecWorkers& pool_;
+    Place* place_;
+};
+
+CodecWorkers::CodecWorkers(CodecWorkersOptions options) : options_(std::move(options)) {
+    const unsigned count =
+        options_.count != 0 ? options_.count : std::max(1U, std::thread::hardware_concurrency());
+    for (unsigned i = 0; i < count; ++i)
+        places_.push_back(std::make_unique<Place>());
+}
+
+CodecWorkers::~CodecWorkers() = default;
+
+Status CodecWorkers::try_one() {
+    Error error;
+    const Lease lease(*this, take(error));
+    return lease.get() != nullptr ? Status() : Status(tl::unexpected(error));
+}
+
+CodecStatus CodecWorkers::decode(std::string_view uid, std::span<const std::byte> stream,
+                                 const codecs::PixelFormat& format, std::uint64_t pixel_bytes,
+                                 codecs::FrameBuffer& out) {
+    if (uid.size() > max_uid || stream.size() > max_stream_bytes ||
+        pixel_bytes > codecs::max_frame_bytes || !format.problem().empty())
+        return CodecStatus::unsupported;
+    Error error;
+    const Lease lease(*this, take(error));
+    if (lease.get() == nullptr)
+        return CodecStatus::failed;
+    return decode_in(*lease.get(), uid, stream, format, pixel_bytes, out);
+}
+
+CodecStatus CodecWorkers::decode_in(Place& place, std::string_view uid,
+                                    std::span<const std::byte> stream,
+                                    const codecs::PixelFormat& format, std::uint64_t pixel_bytes,
+                                    codecs::FrameBuffer& out) {
+    if (!stream.empty())
+        std::memcpy(place.memory.stream().data(), stream.data(), stream.size());
+    Request request = make_request(uid, stream.size(), format, pixel_bytes);
+    const auto mib = static_cast<std::int64_t>((stream.size() + pixel_bytes) >> 20);
+    Reply reply;
+    const auto exchange =
+        place.process->ask(request, options_.deadline + options_.deadline_per_mib * mib, reply);
+    CodecStatus status = CodecStatus::died;
+    if (exchange == Exchange::answered) {
+        status = static_cast<CodecStatus>(reply.status);
+        if (status == CodecStatus::ok) {
+            const auto pixels = place.memory.pixels().first(pixel_bytes);
+            out.assign(pixels.begin(), pixels.end());
+            counters_.decoded.fetch_add(1, std::memory_order_relaxed);
+        } else if (status == CodecStatus::failed) {
+            place.process.reset(); // perhaps short of memory: the next frame gets a fresh one
+        }
+    } else {
+        retire(place, kind_of(exchange), uid);
+    }
+    if (std::max<std::uint64_t>(stream.size(), pixel_bytes) > keep_bytes)
+        place.memory.give_back(keep_bytes);
+    return status;
+}
+
+// A free place, best with a worker in it. Null, with the lock: none may be started now, and none
+// runs.
+CodecWorkers::Place* CodecWorkers::choose(std::unique_lock<std::mutex>& lock) {
+    for (;;) {
+        Place* empty = nullptr;
+        bool any_taken = false;
+        for (const auto& place : places_) {
+            if (place->taken) {
+                any_taken = true;
+            } else if (place->process) {
+                place->taken = true;
+                return place.get();
+            } else if (empty == nullptr) {
+                empty = place.get();
+            }
+        }
+        if (empty != nullptr && !is_backing_off()) {
+            empty->taken = true;
+            return empty;
+        }
+        if (!any_taken)
+            return nullptr;
+        given_.wait(lock);
+    }
+}
+
+CodecWorkers::Place* CodecWorkers::take(Error& error) {
+    for (;;) {
+        Place* place = nullptr;
+        {
+            std::unique_lock lock(mutex_);
+            place = choose(lock);
+            if (place == nullptr) {
+                error = last_error_;
+                return nullptr;
+            }
+        }
+        // One that died while idle takes no frame with it.
+        if (place->process)
+            if (const auto idle = place->process->idle(); idle != Exchange::answered)
+                retire(*place, kind_of(idle), {});
+        if (place->process || start(*place))
+            return place;
+        give(*place);
+    }
+}
+
+void CodecWorkers::give(Place& place) {
+    {
+        const std::lock_guard lock(mutex_);
+        place.taken = false;
+    }
+    given_.notify_one();
+}
+
+bool CodecWorkers::is_backing_off() const {
+    return back_off_.count() > 0 && steady_clock::now() < next_start_;
+}
+
+Status CodecWorkers::start(Place& place) {
+    Status result;
+    if (!place.memory) {
+        if (auto memory = SharedMemory::create())
+            place.memory = std::move(*memory);
+        else
+            result = tl::unexpected(memory.error());
+    }
+    if (result) {
+        if (auto process =
+                WorkerProcess::start(options_.executable, place.memory, options_.start_deadline))
+            place.process = std::move(*process);
+        else
+            result = tl::unexpected(process.error());
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        back_off_ =
+            result ? milliseconds{0} : std::clamp(back_off_ * 2, first_back_off, longest_back_off);
+        next_start_ = steady_clock::now() + back_off_;
+        if (!result)
+            last_error_ = result.error();
+    }
+    if (result)
+        counters_.started.fetch_add(1, std::memory_order_relaxed);
+    else
+        report(WorkerEvent{WorkerEvent::Kind::not_started, 0, 0, 0, {}, result.error().text});
+    return result;
+}
+
+void CodecWorkers::retire(Place& place, WorkerEvent::Kind kind, std::string_view syntax) {
+    const pid_t pid = place.process->pid();
+    const Ending ending = place.process->end();
+    place.process.reset();
+    report(WorkerEvent{kind, pid, ending.signal, ending.exit_code, std::string(syntax),
+                       ending.last_words});
+}
+
+void CodecWorkers::report(const WorkerEvent& event) {
+    auto& counter = event.kind == WorkerEvent::Kind::died        ? counters_.died
+                    : event.kind == WorkerEvent::Kind::timed_out ? counters_.timed_out
+                    : event.kind == WorkerEvent::Kind::lied      ? counters_.lied
+                                                                 : counters_.not_started;
+    counter.fetch_add(1, std::memory_order_relaxed);
+    if (options_.on_event)
+        options_.on_event(event);
+}
+
+std::vector<pid_t> CodecWorkers::pids() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<pid_t> pids;
+    for (const auto& place : places_)
+        if (!place->taken && place->process)
+            pids.push_back(place->process->pid());
+    return pids;
+}
+
+} // namespace dcmflow

@@ -1,0 +1,176 @@
+// Source and target files at their edges: cut short while mapped, replaced whole, never half there.
+#include "pipeline/recompress/paths.h"
+#include "pipeline/recompress/source_file.h"
+#include "pipeline/recompress/target_file.h"
+#include "tests/recompress/scratch.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+namespace dcmflow::recompress {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr std::size_t size = 256 << 10;
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+    return std::as_bytes(std::span(text));
+}
+
+class Source : public test::Scratch {};
+
+TEST_F(Source, IsTheSameReadOrMapped) {
+    const std::string text(size, 'x');
+    write("file", text);
+    for (const bool mapped : {false, true}) {
+        auto source = SourceFile::open(at("file"));
+        ASSERT_TRUE(source);
+        ASSERT_TRUE(source->load(mapped ? 0 : size));
+        EXPECT_EQ(source->is_mapped(), mapped);
+        for (int n = 0; n < 3; ++n) { // pages that were given back come again
+            EXPECT_TRUE(std::ranges::equal(source->bytes(), bytes_of(text)));
+            source->consumed(40ULL << 20);
+        }
+        std::size_t seen = 0;
+        EXPECT_TRUE(source->each_piece([&](auto piece) {
+            seen += piece.size();
+            return Status();
+        }));
+        EXPECT_EQ(seen, size);
+        EXPECT_TRUE(source->unchanged());
+    }
+}
+
+TEST_F(Source, CutShortWhileMappedIsAnErrorNotTheEnd) {
+    write("file", std::string(size, 'x'));
+    write("other", std::string(size, 'y'));
+    auto source = SourceFile::open(at("file"));
+    auto other = SourceFile::open(at("other"));
+    ASSERT_TRUE(source && source->load(0));
+    ASSERT_TRUE(other && other->load(0));
+    ASSERT_EQ(::truncate(at("file").c_str(), 5000), 0);
+    EXPECT_EQ(source->bytes().front(), std::byte{'x'});
+    EXPECT_EQ(source->bytes().back(), std::byte{0}); // SIGBUS
+    EXPECT_FALSE(source->unchanged());
+    EXPECT_FALSE(source->each_piece([](auto) { return Status(); }));
+    EXPECT_TRUE(other->unchanged());
+    EXPECT_EQ(other->bytes().back(), std::byte{'y'});
+}
+
+TEST_F(Source, ChangedWhileItWasMapped) {
+    write("file", std::string(size, 'x'));
+    auto source = SourceFile::open(at("file"));
+    ASSERT_TRUE(source && source->load(0));
+    fs::last_write_time(at("file"), fs::last_write_time(at("file")) + std::chrono::seconds(1));
+    EXPECT_FALSE(source->unchanged());
+}
+
+TEST_F(Source, EmptyAndOdd) {
+    write("empty", "");
+    auto empty = SourceFile::open(at("empty"));
+    ASSERT_TRUE(empty && empty->load(0));
+    EXPECT_TRUE(empty->bytes().empty());
+    EXPECT_TRUE(empty->head().empty());
+    EXPECT_FALSE(SourceFile::open(root_));
+    EXPECT_FALSE(SourceFile::open(at("none")));
+    fs::create_symlink("empty", at("link"));
+    EXPECT_FALSE(SourceFile::open(at("link")));
+}
+
+class Target : public test::Scratch {
+  protected:
+    Target() : folder_(::open(root_.c_str(), O_RDONLY | O_DIRECTORY)) {}
+    [[nodiscard]] Result<TargetFile> create() const {
+        return TargetFile::create(folder_.get(), "file");
+    }
+    deliver::Descriptor folder_;
+};
+
+TEST_F(Target, IsThereWholeOrNotAtAll) {
+    {
+        auto file = create();
+        ASSERT_TRUE(file && file->write(bytes_of("half")));
+        EXPECT_FALSE(fs::exists(at("file")));
+    }
+    EXPECT_THAT(names(""), IsEmpty());
+    auto file = create();
+    ASSERT_TRUE(file && file->write(bytes_of("whole file")) && file->patch(6, bytes_of("F")));
+    EXPECT_FALSE(file->patch(10, bytes_of("!")));
+    ASSERT_TRUE(file->finish({1'000'000'000, 5000}));
+    EXPECT_EQ(read("file"), "whole File");
+    EXPECT_THAT(names(""), ElementsAre("file"));
+    struct stat status {};
+    ASSERT_EQ(::stat(at("file").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mtim.tv_sec, 1'000'000'000);
+    EXPECT_EQ(status.st_mtim.tv_nsec, 5000);
+}
+
+TEST_F(Target, TakesOverWhatACrashLeft) {
+    std::string left;
+    {
+        auto file = create();
+        ASSERT_TRUE(file);
+        left = names("").front();
+    }
+    write(left, "of a run that was killed, and longer than the new one");
+    auto file = create();
+    ASSERT_TRUE(file && file->write(bytes_of("new")) && file->finish({0, 0}));
+    EXPECT_EQ(read("file"), "new");
+    EXPECT_THAT(names(""), ElementsAre("file"));
+}
+
+TEST_F(Target, TwoRunsDoNotMixTheirBytes) {
+    auto first = create();
+    ASSERT_TRUE(first && first->write(bytes_of("first")));
+    const auto second = create();
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, ErrorCode::conflict);
+    ASSERT_TRUE(first->finish({0, 0}));
+    EXPECT_EQ(read("file"), "first");
+}
+
+TEST_F(Target, ReplacesALinkNotWhatItPointsTo) {
+    write("precious", "as it was");
+    fs::create_symlink("precious", at("file"));
+    auto file = create();
+    ASSERT_TRUE(file && file->write(bytes_of("new")) && file->finish({0, 0}));
+    EXPECT_EQ(read("precious"), "as it was");
+    EXPECT_FALSE(fs::is_symlink(at("file")));
+}
+
+class Routes : public test::Scratch {};
+
+TEST_F(Routes, RefusesOverlapHoweverItIsNamed) {
+    write("in/file", "");
+    fs::create_directory_symlink("in", at("alias"));
+    for (const auto* out : {"in", "in/", "in/x/y", "alias/x", "other/../in/x", ".", ""}) {
+        const auto route = plan_route(at("in"), at(out));
+        ASSERT_FALSE(route) << out;
+        EXPECT_EQ(route.error().code, ErrorCode::invalid_argument) << out;
+    }
+    EXPECT_TRUE(plan_route(at("in"), at("inside")));
+    const auto before = fs::current_path();
+    fs::current_path(at("in"));
+    EXPECT_FALSE(plan_route(".", "new"));
+    EXPECT_FALSE(plan_route(at("in"), "new/deeper"));
+    fs::current_path(before);
+}
+
+TEST_F(Routes, OneFile) {
+    write("in/file", "");
+    fs::create_directory(at("out"));
+    EXPECT_EQ(plan_route(at("in/file"), at("out"))->name, "file");
+    EXPECT_EQ(plan_route(at("in/file"), at("new/"))->name, "file");
+    EXPECT_EQ(plan_route(at("in/file"), at("out/other"))->name, "other");
+    EXPECT_EQ(plan_route(at("in/file"), "other")->destination, ".");
+    EXPECT_FALSE(plan_route(at("in/file"), at("in")));
+    EXPECT_FALSE(plan_route(at("in/file"), at("in/file")));
+    EXPECT_EQ(plan_route(at("none"), at("out")).error().code, ErrorCode::not_found);
+    EXPECT_FALSE(plan_route(at("in"), at("in/file")));
+}
+
+} // namespace
+} // namespace dcmflow::recompress
