@@ -71,10 +71,22 @@ class Court:
                 v.problems.append(f"{v.status}, but the bytes are not the original's")
             if v.reason not in (KEPT if v.status == "kept" else COPIED):
                 v.problems.append(f"{v.status} for the reason {v.reason!r}, which is not in the closed list")
+            if v.reason == "same_syntax":
+                self.check_same_syntax(before, v)
         elif v.status == "compressed":
             self.check_transcoded(before, after, out, line, v)
         else:
             v.problems.append(f"status {v.status!r} {line.get('error', '')!r}")
+
+    @staticmethod
+    def check_same_syntax(before, v):
+        """A reason must be true: in the target's syntax already, or in one that `auto` chooses from."""
+        try:
+            syntax = File(before).syntax
+        except Malformed:
+            return  # told before the data set was read
+        if syntax not in (CODED if v.target == "auto" else {TARGETS[v.target]}):
+            v.problems.append(f"kept as same_syntax, but it is in {syntax}")
 
     def check_transcoded(self, before, after, out, line, v):
         try:
