@@ -63,6 +63,8 @@ class FileRecompressor {
 
   private:
     void transcode_file(FileJob& job) const;
+    [[nodiscard]] TranscodeReason why_nothing_is_better(const DataSet& data_set,
+                                                        std::string_view source) const;
     void transcode_data_set(FileJob& job, const DataSet& data_set, std::string_view source,
                             std::string_view target) const;
     [[nodiscard]] TranscodeOptions transcode_options(FileJob& job, const DataSet& data_set) const;

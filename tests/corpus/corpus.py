@@ -147,6 +147,8 @@ def main():
         return 0
     with tempfile.TemporaryDirectory(prefix="dcmflow-corpus-") as scratch:
         work = Path(options.work or scratch).resolve()
+        for left in ("out", "part", "decoded"):  # decodings of another run may be of other judges
+            shutil.rmtree(work / left, ignore_errors=True)
         work.mkdir(parents=True, exist_ok=True)
         return sit(options, chosen(source, options, work), work)
 

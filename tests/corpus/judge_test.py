@@ -155,6 +155,9 @@ class JudgeTest(unittest.TestCase):
         self.assert_found(self.judge(native, native[:-2] + b"\0\0", "rle", **kept), "not the original's")
         self.assert_found(self.judge(native, native, "rle", status="kept", reason="tired"), "closed list")
         self.assert_found(self.judge(native, native, "rle", status="kept", reason="verify_failed"), "closed list")
+        for target in ("rle", "auto"):
+            self.assert_found(self.judge(native, native, target, status="kept", reason="same_syntax"), "same_syntax")
+        self.assertEqual(self.judge(native, native, "explicit-le", status="kept", reason="same_syntax").problems, [])
 
     def test_sizes_are_as_reported(self):
         self.assert_found(self.judge(image(noise()), self.coded(), "rle", bytes_out=1), "bytes_out 1 reported")

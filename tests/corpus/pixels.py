@@ -121,6 +121,14 @@ def by_pixel(raw, geometry):
     return one + raw[len(one):]
 
 
+def same_stored_bits(first, second, geometry):
+    """Whether two decodings differ in the bits above Bits Stored only."""
+    if geometry.allocated not in (8, 16, 32) or len(first.bytes) != len(second.bytes):
+        return False
+    a, b = (np.frombuffer(p.bytes, geometry.dtype) for p in (first, second))
+    return not ((a ^ b) & np.array((1 << geometry.stored) - 1, geometry.dtype)).any()
+
+
 def extend(cells, precision, geometry):
     wide = cells.astype(np.int64) & ((1 << precision) - 1)
     if geometry.signed:

@@ -21,7 +21,7 @@ KEPT = {"same_syntax", "not_image", "unsupported_source", "unsupported_target", 
         "float_pixels", "bad_pixel_header", "pixel_length", "frame_count", "frame_too_large", "corrupt_stream",
         "stream_mismatch", "incompressible", "signed_object", "nested_pixels", "unknown_vr", "limits",
         "truncated", "bad_length", "bad_vr", "too_deep", "too_many_elements", "element_too_large",
-        "object_too_large", "bad_sequence", "bad_fragments", "bad_group", "bad_uid", "bad_deflate"}
+        "object_too_large", "bad_sequence", "bad_fragments", "bad_group", "bad_uid", "bad_deflate", "bad_file_meta"}
 COPIED = {"not_dicom", "dicomdir", "symlink"}
 
 
@@ -71,10 +71,22 @@ class Court:
                 v.problems.append(f"{v.status}, but the bytes are not the original's")
             if v.reason not in (KEPT if v.status == "kept" else COPIED):
                 v.problems.append(f"{v.status} for the reason {v.reason!r}, which is not in the closed list")
+            if v.reason == "same_syntax":
+                self.check_same_syntax(before, v)
         elif v.status == "compressed":
             self.check_transcoded(before, after, out, line, v)
         else:
             v.problems.append(f"status {v.status!r} {line.get('error', '')!r}")
+
+    @staticmethod
+    def check_same_syntax(before, v):
+        """A reason must be true: in the target's syntax already, or in one that `auto` chooses from."""
+        try:
+            syntax = File(before).syntax
+        except Malformed:
+            return  # told before the data set was read
+        if syntax not in (CODED if v.target == "auto" else {TARGETS[v.target]}):
+            v.problems.append(f"kept as same_syntax, but it is in {syntax}")
 
     def check_transcoded(self, before, after, out, line, v):
         try:
@@ -114,6 +126,7 @@ class Court:
         unread = source.get("unreadable") or result.get("unreadable")
         if unread:
             v.unjudged = ("source: " if source.get("unreadable") else "result: ") + unread
+            v.problems.append("transcoded, and no judge can tell whether rightly: " + v.unjudged)
             return
         v.judge, v.second = result["judge"], result["second"]
         truths = {source["digest"]} | ({source["other"]} if source["other"] else set())
@@ -136,7 +149,10 @@ class Court:
             first, second = self.judges.decode(path, file)
             answer = {"digest": first.digest, "judge": first.judge, "other": "",
                       "second": second if isinstance(second, str) else second.judge}
-            if not isinstance(second, str) and second.bytes != first.bytes:
+            if not isinstance(second, str) and second.bytes != first.bytes and \
+                    second.judge == "gdcmconv" and pixels.same_stored_bits(first, second, Geometry.of(file)):
+                answer["second"] = "GDCM drops unused bits"
+            elif not isinstance(second, str) and second.bytes != first.bytes:
                 answer["other"] = second.digest
         except Unreadable as error:
             answer = {"unreadable": str(error)}
