@@ -96,4 +96,39 @@ inline std::vector<Bytes> streams_of(const Tree& tree, std::string_view syntax) 
     return out;
 }
 
+// An object in fragments whose icon is in fragments too: legal in an encapsulated syntax only.
+struct WithCodedIcon {
+    Bytes bytes;
+    std::size_t icon_at = 0, icon_end = 0;
+};
+inline WithCodedIcon with_coded_icon(const Tree& tree, const std::vector<Bytes>& image_fragments,
+                                     const Bytes& icon_stream) {
+    const Bytes image = encapsulated(tree, image_fragments);
+    const DataSet plain = scan(image, uid::jpeg_ls);
+    const auto pixels_at = static_cast<std::ptrdiff_t>(plain.find(0x7FE0, 0x0010)->header_offset);
+    WithCodedIcon out{Bytes(image.begin(), image.begin() + pixels_at)};
+    put_tag(out.bytes, 0x00880200, false);
+    for (const char c : {'S', 'Q', '\0', '\0'})
+        out.bytes.push_back(static_cast<std::uint8_t>(c));
+    put(out.bytes, 0xFFFFFFFF, 4, false);
+    out.icon_at = out.bytes.size();
+    const Bytes item = items({encapsulated({us(0x00280010, 48)}, {{}, icon_stream})});
+    out.bytes.insert(out.bytes.end(), item.begin(), item.end());
+    out.icon_end = out.bytes.size();
+    put_tag(out.bytes, 0xFFFEE0DD, false);
+    put(out.bytes, 0, 4, false);
+    out.bytes.insert(out.bytes.end(), image.begin() + pixels_at, image.end());
+    return out;
+}
+// A digital signature that covers these tags (PS3.3 C.12.1.1.3.1.1).
+inline Tree with_signature(Tree tree, std::vector<std::uint64_t> covered) {
+    for (auto& tag : covered) // AT: two words
+        tag = tag >> 16 | (tag & 0xFFFF) << 16;
+    set(tree, sequence(0x4FFE0001, {{us(0x04000005, 1), numbers(0x04000020, "AT", covered, 4)}},
+                       true, true));
+    set(tree, sequence(0xFFFAFFFA, {{us(0x04000005, 1), raw(0x04000120, "OB", Bytes(16, 3))}},
+                       false, false));
+    return tree;
+}
+
 } // namespace dcmflow::testing

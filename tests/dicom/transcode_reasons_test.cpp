@@ -272,16 +272,6 @@ TEST(TranscodeReason, incompressible_frames_of_one_pixel) {
               TranscodeReason::incompressible);
 }
 
-Tree with_signature(Tree tree, std::vector<std::uint64_t> covered) {
-    for (auto& tag : covered) // AT: two words
-        tag = tag >> 16 | (tag & 0xFFFF) << 16;
-    set(tree, sequence(0x4FFE0001, {{us(0x04000005, 1), numbers(0x04000020, "AT", covered, 4)}},
-                       true, true));
-    set(tree, sequence(0xFFFAFFFA, {{us(0x04000005, 1), raw(0x04000120, "OB", Bytes(16, 3))}},
-                       false, false));
-    return tree;
-}
-
 TEST(TranscodeReason, signed_object) {
     for (const std::uint64_t tag : {0x7FE00010U, 0x00280004U, 0x00280006U}) {
         const Tree tree = with_signature(object(gray()), {0x00080018, tag});

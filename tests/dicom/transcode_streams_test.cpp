@@ -112,29 +112,9 @@ TEST(TranscodeReason, stream_mismatch_of_form) {
 }
 
 TEST(TranscodeReason, nested_pixels) {
-    // An icon in fragments, legal in an encapsulated syntax only.
     const Tree tree = object(gray());
     const auto s = streams_of(tree, uid::jpeg_ls);
-    Bytes icon = encapsulated({us(0x00280010, 48)}, {{}, s[0]});
-    const Bytes image = encapsulated(tree, {{}, s[0]});
-    Bytes bytes = write(
-        {text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.7"), text(0x00080018, "UI", "1.2.3")}, {});
-    const std::size_t head = bytes.size();
-    const DataSet plain = scan(image, uid::jpeg_ls);
-    const auto pixels_at = plain.find(0x7FE0, 0x0010)->header_offset;
-    bytes.insert(bytes.end(), image.begin() + static_cast<std::ptrdiff_t>(head),
-                 image.begin() + static_cast<std::ptrdiff_t>(pixels_at));
-    put_tag(bytes, 0x00880200, false);
-    for (const char c : {'S', 'Q', '\0', '\0'})
-        bytes.push_back(static_cast<std::uint8_t>(c));
-    put(bytes, 0xFFFFFFFF, 4, false);
-    const std::size_t icon_at = bytes.size();
-    const Bytes item = items({icon});
-    bytes.insert(bytes.end(), item.begin(), item.end());
-    const std::size_t icon_end = bytes.size();
-    put_tag(bytes, 0xFFFEE0DD, false);
-    put(bytes, 0, 4, false);
-    bytes.insert(bytes.end(), image.begin() + static_cast<std::ptrdiff_t>(pixels_at), image.end());
+    const auto [bytes, icon_at, icon_end] = with_coded_icon(tree, {{}, s[0]}, s[0]);
     expect_reason(TranscodeReason::nested_pixels, bytes, uid::jpeg_ls, uid::explicit_le);
     expect_reason(TranscodeReason::nested_pixels, bytes, uid::jpeg_ls, uid::implicit_le);
     expect_reason(TranscodeReason::ok, bytes, uid::jpeg_ls, uid::jpeg2000);
