@@ -4,11 +4,11 @@
 #include "codecs/native.h"
 #include "codecs/scratch.h"
 
-#include "dcmtk/config/osconfig.h"
-#include "dcmtk/dcmjpeg/djcparam.h"
-#include "dcmtk/dcmjpeg/djdijg12.h"
-#include "dcmtk/dcmjpeg/djdijg16.h"
-#include "dcmtk/dcmjpeg/djdijg8.h"
+#include <dcmtk/config/osconfig.h>
+#include <dcmtk/dcmjpeg/djcparam.h>
+#include <dcmtk/dcmjpeg/djdijg12.h>
+#include <dcmtk/dcmjpeg/djdijg16.h>
+#include <dcmtk/dcmjpeg/djdijg8.h>
 
 #include <limits>
 #include <new>

@@ -5,9 +5,9 @@
 #include "tests/codecs/jpeg_streams.h"
 #include "tests/dicom/jpeg_lossless_encoder.h"
 
-#include "dcmtk/config/osconfig.h"
-#include "dcmtk/dcmjpeg/djcparam.h"
-#include "dcmtk/dcmjpeg/djeijg12.h"
+#include <dcmtk/config/osconfig.h>
+#include <dcmtk/dcmjpeg/djcparam.h>
+#include <dcmtk/dcmjpeg/djeijg12.h>
 
 #include <gtest/gtest.h>
 
