@@ -19,7 +19,7 @@ PixelFormat native_rgb() {
 }
 
 TEST(Jpeg, GrayIsWhatLibjpegDecodes) {
-    const JpegCodec codec;
+    const JpegCodec codec{};
     for (const Content content : contents) {
         const FrameBuffer stream = jpeg_encode(make_frame(gray_format, content), gray_format, {});
         FrameBuffer decoded;
@@ -41,7 +41,7 @@ class JpegColours : public testing::TestWithParam<ColourCase> {};
 TEST_P(JpegColours, AreWhatTheStreamSays) { // codecs.md §4 row 30
     const auto& [what, making, tag, expected] = GetParam();
     SCOPED_TRACE(what);
-    const JpegCodec codec;
+    const JpegCodec codec{};
     const PixelFormat format = colour_format(tag);
     const FrameBuffer frame = make_frame(native_rgb(), Content::smooth);
     const FrameBuffer stream = jpeg_encode(frame, native_rgb(), making);
@@ -90,7 +90,7 @@ INSTANTIATE_TEST_SUITE_P(
         ColourCase{"Adobe 1 and ids RGB", {.adobe = 1, .rgb_ids = true}, ybr_full, std::nullopt}));
 
 TEST(Jpeg, ExtendedAndRestartsAndSeveralScansAreRead) {
-    const JpegCodec codec;
+    const JpegCodec codec{};
     const FrameBuffer frame = make_frame(native_rgb(), Content::smooth);
     for (const JpegMaking& making :
          {JpegMaking{.jfif = true, .restart_rows = 1}, JpegMaking{.jfif = true, .scans = 3},
@@ -111,7 +111,7 @@ class JpegForeign : public testing::Test {
     CodecStatus decode(const FrameBuffer& bytes) {
         return codec.decode(bytes, gray_format, decoded);
     }
-    const JpegCodec codec;
+    const JpegCodec codec{};
     const FrameBuffer stream =
         jpeg_encode(make_frame(gray_format, Content::smooth), gray_format, {.jfif = true});
     FrameBuffer decoded;
@@ -228,7 +228,7 @@ TEST_F(JpegForeign, BrokenStreamsStayInBoundsAndSilent) { // judged by AddressSa
 }
 
 TEST(Jpeg, NothingIsEncoded) {
-    const JpegCodec codec;
+    const JpegCodec codec{};
     FrameBuffer out;
     AttributeChanges changes;
     EXPECT_FALSE(codec.can_encode(gray_format));
