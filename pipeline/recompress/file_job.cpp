@@ -171,7 +171,8 @@ void FileRecompressor::transcode_file(FileJob& job) const {
     transcode_data_set(job, data_set, source, target);
 }
 
-// `auto` left the object as it is: it is in one of its syntaxes already, cannot be coded, or would not shrink.
+// `auto` left the object as it is: it is in one of its syntaxes already, cannot be coded, or would
+// not shrink.
 TranscodeReason FileRecompressor::why_nothing_is_better(const DataSet& data_set,
                                                         std::string_view source) const {
     const auto* syntax = codecs::find_by_uid(source);

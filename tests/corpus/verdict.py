@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pixels
 from elements import NATIVE, PIXELS, File, Malformed, compare
+from judges import Judges
 from pixels import (HTJ2K, HTJ2K_LOSSY, HTJ2K_RPCL, JPEG2000, JPEG2000_LOSSY, JPEG_LOSSY, JPEG_LS, JPEG_LS_NEAR, RLE,
-                    Geometry, Judges, Unreadable)
+                    Geometry, Unreadable)
 
 TARGETS = {"jpeg-ls": JPEG_LS, "jpeg2000": JPEG2000, "htj2k": HTJ2K, "htj2k-rpcl": HTJ2K_RPCL, "rle": RLE,
            "explicit-le": "1.2.840.10008.1.2.1", "implicit-le": "1.2.840.10008.1.2",

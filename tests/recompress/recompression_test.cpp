@@ -142,10 +142,13 @@ TEST_F(Run, ChoosesPerObject) {
     options.choose = [](const DataSet&, std::string_view) { return std::string(uid::jpeg2000); };
     ASSERT_TRUE(run(options, transcoder_));
     EXPECT_EQ(reports_["a"].to, "jpeg2000");
+    write("in/coded", read("out/a"));
     options.choose = [](const DataSet&, std::string_view source) { return std::string(source); };
     ASSERT_TRUE(run(options, transcoder_));
     EXPECT_EQ(reports_["a"].status, FileStatus::kept);
-    EXPECT_EQ(reports_["a"].reason, "same_syntax");
+    EXPECT_EQ(reports_["a"].reason, "incompressible"); // native: no codec made it smaller
+    EXPECT_EQ(reports_["coded"].status, FileStatus::kept);
+    EXPECT_EQ(reports_["coded"].reason, "same_syntax");
     options.choose = [](const DataSet&, std::string_view) -> std::string {
         throw std::runtime_error("why");
     };
