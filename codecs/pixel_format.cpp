@@ -81,20 +81,18 @@ std::string PixelFormat::problem() const {
     if (implied != 0 && implied != samples)
         return wrong("Samples per Pixel (0028,0002)", samples,
                      std::to_string(implied) + " for " + std::string{to_string(photometric)});
-    // Chrominance is shared by two neighbours (422) or by a square of four (420).
-    if ((photometric == ybr_full_422 || photometric == ybr_partial_420) && columns % 2 != 0)
-        return wrong("Columns (0028,0011)", columns, "an even number for subsampled colour");
-    if (photometric == ybr_partial_420 && rows % 2 != 0)
-        return wrong("Rows (0028,0010)", rows, "an even number for subsampled colour");
     return {};
 }
 
 std::uint64_t PixelFormat::frame_bits() const {
     const std::uint64_t pixels = std::uint64_t{rows} * columns;
+    // Chrominance is shared by two neighbours (422) or by a square of four (420), at odd edges by
+    // fewer.
+    const std::uint64_t pairs = (std::uint64_t{columns} + 1) / 2;
     if (photometric == ybr_full_422)
-        return pixels * 2 * bits_allocated;
+        return rows * pairs * 4 * bits_allocated;
     if (photometric == ybr_partial_420)
-        return pixels * 3 / 2 * bits_allocated;
+        return (std::uint64_t{rows} + 1) / 2 * pairs * 6 * bits_allocated;
     return pixels * samples * bits_allocated; // at most 2^32 * 4 * 64: no overflow
 }
 

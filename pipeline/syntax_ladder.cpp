@@ -73,7 +73,7 @@ class LadderMaker {
         }
         // What is larger than the object as it is makes sense only for a destination that refuses it so.
         const auto ranked = trial_->rank(candidates);
-        if (trial_->reason() != TranscodeReason::ok)
+        if (trial_->reason() != TranscodeReason::ok && trial_->reason() != TranscodeReason::same_syntax)
             note(to_string(trial_->reason()));
         for (const auto& uid : ranked) {
             if (uid == source() && refused(uid))

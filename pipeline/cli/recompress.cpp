@@ -143,7 +143,9 @@ int recompress_route(const Shared& shared, const Options& options, const std::st
     recompress::RecompressOptions how;
     how.target_uid = target_uid;
     how.choose = [&codecs](const DataSet& data_set, std::string_view source) {
-        return SizeTrial(codecs.transcoder(), data_set, source).best(auto_candidates());
+        SizeTrial trial(codecs.transcoder(), data_set, source);
+        auto syntax = trial.best(auto_candidates());
+        return recompress::Choice{std::move(syntax), trial.reason()};
     };
     how.jobs = options.jobs;
     how.memory = options.memory;

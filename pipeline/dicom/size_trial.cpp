@@ -63,7 +63,9 @@ std::vector<std::string> SizeTrial::rank(std::span<const std::string_view> candi
         else if (reason_ == TranscodeReason::ok)
             reason_ = reason;
     }
-    if (guesses.size() > 1)
+    if (std::find(candidates.begin(), candidates.end(), source_) != candidates.end())
+        reason_ = TranscodeReason::same_syntax;
+    else if (guesses.size() > 1)
         reason_ = TranscodeReason::incompressible;
     std::stable_sort(guesses.begin(), guesses.end(),
                      [](const Guess& a, const Guess& b) { return a.bytes < b.bytes; });

@@ -25,8 +25,8 @@ class SizeTrial {
     // An object that is compressed already must get 3 % smaller to be touched. Never empty.
     [[nodiscard]] std::vector<std::string> rank(std::span<const std::string_view> candidates);
     [[nodiscard]] std::string best(std::span<const std::string_view> candidates) { return rank(candidates).front(); }
-    // Why the last ranking put the object as it is first: incompressible if it could be coded, else what forbade the
-    // first candidate; ok if it did not.
+    // Why the last ranking put the object as it is first: same_syntax if it is in one of the candidates, incompressible
+    // if it could be coded, else what forbade the first candidate; ok if it did not.
     [[nodiscard]] TranscodeReason reason() const { return reason_; }
 
     [[nodiscard]] const Transcoder& transcoder() const { return transcoder_; }

@@ -179,7 +179,8 @@ TranscodeReason Planner::check_encapsulated_source(const ElementRef& pixels) {
                                                             : TranscodeReason::frame_count;
     task.fragments = std::move(*fragments);
     task.decoder = request.foreign.find(from->uid);
-    task.coded.planar = false; // decoders give colour by pixel
+    // In a codestream Planar Configuration means nothing; a deflated frame is native bytes (PS3.5 8.2.16).
+    task.coded.planar = task.coded.planar && from->uid == codecs::uid::deflated_frame;
     task.native = task.decoder->decoded_format(task.coded);
     if (has_shared_chrominance(task.native))
         return TranscodeReason::unsupported_source;

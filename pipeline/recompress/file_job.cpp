@@ -163,23 +163,11 @@ void FileRecompressor::transcode_file(FileJob& job) const {
     if (!opened)
         return keep_original(report, FileStatus::kept, to_string(opened.error().fault));
     const auto& data_set = opened->data_set();
-    const auto target =
-        options_.target_uid.empty() ? options_.choose(data_set, source) : options_.target_uid;
-    if (target == source)
-        return keep_original(report, FileStatus::kept,
-                             to_string(why_nothing_is_better(data_set, source)));
-    transcode_data_set(job, data_set, source, target);
-}
-
-// `auto` left the object as it is: it is in one of its syntaxes already, cannot be coded, or would
-// not shrink.
-TranscodeReason FileRecompressor::why_nothing_is_better(const DataSet& data_set,
-                                                        std::string_view source) const {
-    const auto* syntax = codecs::find_by_uid(source);
-    if (syntax != nullptr && syntax->encapsulated && syntax->can_write)
-        return TranscodeReason::same_syntax;
-    const auto reason = transcoder_.can_transcode(data_set, source, codecs::uid::jpeg_ls);
-    return reason == TranscodeReason::ok ? TranscodeReason::incompressible : reason;
+    const auto choice = options_.target_uid.empty() ? options_.choose(data_set, source)
+                                                    : Choice{options_.target_uid, {}};
+    if (choice.syntax == source && options_.target_uid.empty())
+        return keep_original(report, FileStatus::kept, to_string(choice.reason));
+    transcode_data_set(job, data_set, source, choice.syntax);
 }
 
 void FileRecompressor::transcode_data_set(FileJob& job, const DataSet& data_set,

@@ -38,9 +38,12 @@ struct FileJob {
     bool dropped = false; // the run was stopped before this was worked on
 };
 
-// The UID of the syntax that this object should go to; may be the source's own.
-using ChooseSyntax =
-    std::function<std::string(const DataSet& data_set, std::string_view source_syntax)>;
+// The UID of the syntax that this object should go to; if it is the source's own, why.
+struct Choice {
+    std::string syntax;
+    TranscodeReason reason = TranscodeReason::ok;
+};
+using ChooseSyntax = std::function<Choice(const DataSet& data_set, std::string_view source_syntax)>;
 
 struct FileOptions {
     std::string target_uid; // empty: `choose` says
@@ -63,8 +66,6 @@ class FileRecompressor {
 
   private:
     void transcode_file(FileJob& job) const;
-    [[nodiscard]] TranscodeReason why_nothing_is_better(const DataSet& data_set,
-                                                        std::string_view source) const;
     void transcode_data_set(FileJob& job, const DataSet& data_set, std::string_view source,
                             std::string_view target) const;
     [[nodiscard]] TranscodeOptions transcode_options(FileJob& job, const DataSet& data_set) const;

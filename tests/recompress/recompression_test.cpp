@@ -139,17 +139,16 @@ TEST_F(Run, ChoosesPerObject) {
     write("in/a", dicom_file());
     auto options = to_jpeg_ls();
     options.target_uid.clear();
-    options.choose = [](const DataSet&, std::string_view) { return std::string(uid::jpeg2000); };
+    options.choose = [](const DataSet&, std::string_view) { return Choice{std::string(uid::jpeg2000), {}}; };
     ASSERT_TRUE(run(options, transcoder_));
     EXPECT_EQ(reports_["a"].to, "jpeg2000");
-    write("in/coded", read("out/a"));
-    options.choose = [](const DataSet&, std::string_view source) { return std::string(source); };
+    options.choose = [](const DataSet&, std::string_view source) {
+        return Choice{std::string(source), TranscodeReason::incompressible};
+    };
     ASSERT_TRUE(run(options, transcoder_));
     EXPECT_EQ(reports_["a"].status, FileStatus::kept);
-    EXPECT_EQ(reports_["a"].reason, "incompressible"); // native: no codec made it smaller
-    EXPECT_EQ(reports_["coded"].status, FileStatus::kept);
-    EXPECT_EQ(reports_["coded"].reason, "same_syntax");
-    options.choose = [](const DataSet&, std::string_view) -> std::string {
+    EXPECT_EQ(reports_["a"].reason, "incompressible");
+    options.choose = [](const DataSet&, std::string_view) -> Choice {
         throw std::runtime_error("why");
     };
     ASSERT_TRUE(run(options, transcoder_));
