@@ -1,4 +1,5 @@
 // Encapsulated objects that stay as they are: each reason of theirs has a test named after it.
+#include "pipeline/dicom/deflate.h"
 #include "tests/dicom/transcode_reasons.h"
 
 namespace dcmflow::testing {
@@ -62,9 +63,10 @@ TEST(TranscodeReason, bad_pixel_header_of_streams) {
     const auto streams = streams_of(tree, uid::jpeg_ls);
     // High Bit elsewhere: only a stream of whole cells says where the bits are.
     set(tree, us(0x00280102, 15));
-    EXPECT_EQ(to_string(transcode(encapsulated(tree, {{}, streams[0]}), uid::jpeg_ls, uid::explicit_le)
-                            .outcome.reason),
-              "stream_mismatch");
+    EXPECT_EQ(
+        to_string(transcode(encapsulated(tree, {{}, streams[0]}), uid::jpeg_ls, uid::explicit_le)
+                      .outcome.reason),
+        "stream_mismatch");
     // JPEG-LS has no reversible transform, so nobody knows what such a label means.
     set(tree, us(0x00280102, 11));
     set(tree, us(0x00280002, 3));
@@ -130,6 +132,31 @@ TEST(TranscodeReason, stream_mismatch_of_pixel_data_twice) {
     const Bytes again = write({raw(0x7FE00010, "OB", Bytes(4, 1))}, {});
     bytes.insert(bytes.end(), again.begin(), again.end());
     expect_reason(TranscodeReason::stream_mismatch, bytes, uid::explicit_le, uid::jpeg_ls);
+}
+
+// A deflated frame is native bytes, so Planar Configuration says how they lie; codestreams do not
+// care.
+TEST(DeflatedFrame, ByPlaneIsReadByPlane) {
+    Shape shape = gray();
+    shape.format.samples = 3;
+    shape.format.photometric = codecs::Photometric::rgb;
+    shape.format.planar = true;
+    const Tree tree = object(shape);
+    const Bytes native = write(tree, {});
+    VectorSink deflated;
+    const Bytes& planes = find(tree, 0x7FE00010)->value;
+    ASSERT_TRUE(deflate_data_set(as_span(planes), deflated));
+    const Bytes coded = encapsulated(tree, {{}, to_bytes(deflated.bytes())});
+    const Made back = transcode(coded, uid::deflated_frame, uid::explicit_le);
+    ASSERT_EQ(to_string(back.outcome.reason), "ok");
+    const DataSet made = scan(back.bytes, uid::explicit_le);
+    EXPECT_EQ(made.us(0x0028, 0x0006), 0U);
+    EXPECT_EQ(to_bytes(made.value(*made.find(0x7FE0, 0x0010))), by_pixel(planes, shape.format));
+    // The same image, the same digest.
+    EXPECT_EQ(
+        back.outcome.pixel_digest,
+        transcode(native, uid::explicit_le, uid::jpeg_ls, {.worthwhile = 2}).outcome.pixel_digest);
+    EXPECT_TRUE(back.outcome.pixel_digest);
 }
 
 } // namespace
