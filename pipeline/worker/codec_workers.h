@@ -40,7 +40,8 @@ struct CodecWorkersOptions {
     // only in dcmflow itself: a test names the binary.
     std::string executable = "/proc/self/exe";
     unsigned count = 0; // 0: one for each core
-    // A frame's deadline: base, and more by the MiB of stream and pixels.
+    // A frame's deadline in processor time: base, and more by the MiB of stream and pixels. A
+    // worker that does not run (stopped, or the machine is very busy) has six times as long.
     std::chrono::milliseconds deadline{10'000};
     std::chrono::milliseconds deadline_per_mib{500};
     std::chrono::milliseconds start_deadline{30'000};

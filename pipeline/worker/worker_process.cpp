@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -120,18 +121,35 @@ Exchange WorkerProcess::receive(void* packet, std::size_t size, steady_clock::ti
 }
 
 Exchange WorkerProcess::ask(Request& request, std::chrono::milliseconds patience, Reply& reply) {
-    const auto until = steady_clock::now() + patience;
+    using namespace std::chrono_literals;
+    const auto wall_until = steady_clock::now() + wall_factor * patience;
+    const auto cpu_until = cpu_time() + patience;
     request.number = ++requests_;
     // Its own alarm is for a router that has gone; ours comes first.
-    request.alarm_seconds =
-        static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(patience).count()) + 5;
+    request.alarm_seconds = static_cast<std::uint32_t>(
+        std::chrono::ceil<std::chrono::seconds>(wall_factor * patience + 5s).count());
     allow_memory(data_limit(request.format, request.stream_bytes));
     while (::send(socket_.get(), &request, sizeof request, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         if (errno != EINTR)
             return Exchange::died;
-    const auto result = receive(&reply, sizeof reply, until);
+    Exchange result = Exchange::timed_out;
+    // Its processor time can not be used up before as much time has passed.
+    for (auto left = std::chrono::nanoseconds(patience);
+         result == Exchange::timed_out && left > 0ns && steady_clock::now() < wall_until;
+         left = cpu_until - cpu_time())
+        result = receive(&reply, sizeof reply,
+                         std::min(wall_until, steady_clock::now() +
+                                                  std::max<std::chrono::nanoseconds>(left, 10ms)));
     listen();
     return result == Exchange::answered && !is_answer(reply, request) ? Exchange::lied : result;
+}
+
+std::chrono::nanoseconds WorkerProcess::cpu_time() const {
+    clockid_t clock{};
+    timespec now{};
+    if (::clock_getcpuclockid(pid_, &clock) != 0 || ::clock_gettime(clock, &now) != 0)
+        return {};
+    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
 // From outside, as the filter does not let a worker raise its own.

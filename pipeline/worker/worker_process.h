@@ -48,8 +48,11 @@ class WorkerProcess {
     // Between requests: answered if it is alive and silent, as it must be; else died or lied.
     [[nodiscard]] Exchange idle() const;
 
-    // Numbers the request, sets the memory that the worker may use, waits for the reply.
+    // Numbers the request, sets the memory that the worker may use, waits for the reply. `patience`
+    // is time of the worker's processor: a busy machine is not the stream's fault. One that does
+    // not run at all has wall_factor times as long.
     [[nodiscard]] Exchange ask(Request& request, std::chrono::milliseconds patience, Reply& reply);
+    static constexpr int wall_factor = 6;
 
     Ending end(); // kills if need be, and reaps; once
 
@@ -57,6 +60,7 @@ class WorkerProcess {
     WorkerProcess(pid_t pid, Descriptor socket, Descriptor words);
     [[nodiscard]] Exchange receive(void* packet, std::size_t size,
                                    std::chrono::steady_clock::time_point until);
+    [[nodiscard]] std::chrono::nanoseconds cpu_time() const;
     void allow_memory(std::uint64_t bytes);
     void listen(); // takes what the worker has written
 

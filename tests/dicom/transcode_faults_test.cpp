@@ -175,6 +175,38 @@ TEST(TranscodeReason, limits_of_expansion) {
     expect_reason(TranscodeReason::limits, encapsulated(tree, values), uid::jpeg_ls, uid::explicit_le);
 }
 
+// A codec of a worker that did not survive this frame.
+class DeadCodec final : public codecs::Codec {
+  public:
+    std::string_view name() const override { return "dead"; }
+    bool can_encode(const codecs::PixelFormat&) const override { return false; }
+    codecs::CodecStatus encode(const codecs::FrameView&, const codecs::EncodeOptions&,
+                               codecs::FrameBuffer&, codecs::AttributeChanges&) const override {
+        return codecs::CodecStatus::unsupported;
+    }
+    codecs::CodecStatus decode(std::span<const std::byte>, const codecs::PixelFormat&,
+                               codecs::FrameBuffer&) const override {
+        return codecs::CodecStatus::died;
+    }
+};
+
+TEST(TranscodeReason, decoder_died) {
+    codecs::Registry foreign{codecs::Registry::Empty{}};
+    foreign.add(uid::jpeg_ls, std::make_unique<DeadCodec>());
+    const Bytes native = write(object(gray(12)), {});
+    VectorSink coded;
+    const DataSet source = scan(native, uid::explicit_le);
+    ASSERT_EQ(
+        Transcoder(registry()).transcode(source, uid::explicit_le, uid::jpeg_ls, {}, coded).reason,
+        TranscodeReason::ok);
+    const Bytes bytes = to_bytes(coded.bytes());
+    VectorSink out;
+    const auto outcome =
+        Transcoder(registry(), foreign)
+            .transcode(scan(bytes, uid::jpeg_ls), uid::jpeg_ls, uid::explicit_le, {}, out);
+    EXPECT_EQ(to_string(outcome.reason), "decoder_died");
+}
+
 TEST(TranscodeReason, limits) {
     EXPECT_EQ(run_with(FaultyCodec::Fault::throws_memory), TranscodeReason::limits);
 }

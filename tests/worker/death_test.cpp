@@ -68,6 +68,19 @@ TEST(WorkerDeath, CostsOneFrame) {
     EXPECT_EQ(workers.counters().started, count + 1);
 }
 
+TEST(WorkerDeath, AHangingWorkerMeetsTheDeadline) {
+    Events events;
+    auto options = fake_workers(events);
+    options.deadline = std::chrono::milliseconds(100);
+    CodecWorkers workers(options);
+    for (const auto* order : {"hang", "spin"}) { // with and without use of the processor
+        EXPECT_EQ(give(workers, order), CodecStatus::died);
+        EXPECT_EQ(to_string(events.all().back().kind), "timed_out");
+        EXPECT_EQ(events.all().back().signal, SIGKILL);
+    }
+    EXPECT_EQ(workers.counters().timed_out, 2U);
+}
+
 TEST(WorkerDeath, ItsLastWordsAreKeptAndPrintable) {
     Events events;
     CodecWorkers workers(fake_workers(events));
@@ -150,7 +163,7 @@ TEST(WorkerDeath, ByAnAssertOfALibrary) {
 
 TEST(WorkerDeath, AStoppedWorkerMeetsTheDeadline) {
     auto options = real_workers();
-    options.deadline = std::chrono::milliseconds(200);
+    options.deadline = std::chrono::milliseconds(100);
     CodecWorkers workers(options);
     ASSERT_TRUE(workers.try_one());
     ASSERT_EQ(::kill(workers.pids().at(0), SIGSTOP), 0);

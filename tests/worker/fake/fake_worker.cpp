@@ -40,6 +40,9 @@ void obey(const std::string& order, const Request& request) {
     if (order == "hang")
         for (;;)
             ::pause();
+    if (order == "spin")
+        for (volatile int forever = 1; forever != 0;) {
+        }
     if (order == "hang up") {
         ::close(worker::socket_fd);
         for (;;)
