@@ -10,7 +10,8 @@
 namespace dcmflow::pitfalls {
 
 inline bool must_be_coded(const PixelFormat& f, std::string_view to) {
-    const bool gray = f.photometric == Photometric::monochrome1 || f.photometric == Photometric::monochrome2;
+    const bool gray =
+        f.photometric == Photometric::monochrome1 || f.photometric == Photometric::monochrome2;
     const bool palette = f.photometric == Photometric::palette_color && !f.is_signed;
     const bool rgb = f.photometric == Photometric::rgb && !f.is_signed;
     const bool ybr = f.photometric == Photometric::ybr_full && !f.is_signed;
@@ -29,8 +30,10 @@ inline bool must_be_coded(const PixelFormat& f, std::string_view to) {
     return to == uid::jpeg2000 || gray || palette || (rgb && bytes);
 }
 
-// `unused_bits`: something but zeros or the sign lies outside Bits Stored, or High Bit is elsewhere.
-inline std::string expected_reason(const PixelFormat& format, bool unused_bits, std::string_view to) {
+// `unused_bits`: something but zeros or the sign lies outside Bits Stored, or High Bit is
+// elsewhere.
+inline std::string expected_reason(const PixelFormat& format, bool unused_bits,
+                                   std::string_view to) {
     if (!must_be_coded(format, to))
         return "unsupported_target";
     return unused_bits && is_wavelet(to) ? "dirty_bits" : "ok";

@@ -22,10 +22,11 @@ std::uint64_t sign_extended(std::uint64_t value, unsigned bits) {
 }
 Image signed_extremes(unsigned allocated, unsigned stored, std::uint32_t frames = 1) {
     const Shape shape = shape_of(19, 23, allocated, stored, true, frames);
-    return with_pixels(shape, cells(shape, [stored](std::size_t i) {
-                           const std::uint64_t low = std::uint64_t{1} << (stored - 1); // the least value
-                           return sign_extended(i % 5 == 0 ? low : i % 5 == 1 ? low - 1 : i * 37, stored);
-                       }));
+    return with_pixels(
+        shape, cells(shape, [stored](std::size_t i) {
+            const std::uint64_t low = std::uint64_t{1} << (stored - 1); // the least value
+            return sign_extended(i % 5 == 0 ? low : i % 5 == 1 ? low - 1 : i * 37, stored);
+        }));
 }
 
 // Written out, so that neither the codecs nor must_be_coded() decides what is right.
@@ -45,16 +46,26 @@ TEST(Pitfall, Row01_AllowedValuesPerSyntax) {
     Shape negative_palette = palette;
     negative_palette.format.is_signed = true;
     const std::vector<Case> table{
-        {gray_of(8, 1, false), "2hr"},     {gray_of(8, 2, false), "j2hr"},
-        {gray_of(8, 8, false), "j2hr"},    {gray_of(8, 8, true), "jr"},
-        {gray_of(16, 1, false), "2hr"},    {gray_of(16, 10, false), "j2hr"},
-        {gray_of(16, 16, false), "j2hr"},  {gray_of(16, 16, true), "j2hr"},
-        {gray_of(32, 32, false), "r"},     {gray_of(32, 20, true), "r"},
-        {gray_of(64, 64, false), ""},      {palette, "j2hr"},
-        {words, "j2hr"},                   {negative_palette, ""},
-        {colour_shape(), "j2hr"},          {colour_shape(Photometric::rgb, 16), "j2"},
-        {colour_shape(Photometric::rgb, 12), "j2"}, {colour_shape(Photometric::ybr_full), "j2r"},
-        {colour_shape(Photometric::ybr_full, 16), "2"}, {four, ""},
+        {gray_of(8, 1, false), "2hr"},
+        {gray_of(8, 2, false), "j2hr"},
+        {gray_of(8, 8, false), "j2hr"},
+        {gray_of(8, 8, true), "jr"},
+        {gray_of(16, 1, false), "2hr"},
+        {gray_of(16, 10, false), "j2hr"},
+        {gray_of(16, 16, false), "j2hr"},
+        {gray_of(16, 16, true), "j2hr"},
+        {gray_of(32, 32, false), "r"},
+        {gray_of(32, 20, true), "r"},
+        {gray_of(64, 64, false), ""},
+        {palette, "j2hr"},
+        {words, "j2hr"},
+        {negative_palette, ""},
+        {colour_shape(), "j2hr"},
+        {colour_shape(Photometric::rgb, 16), "j2"},
+        {colour_shape(Photometric::rgb, 12), "j2"},
+        {colour_shape(Photometric::ybr_full), "j2r"},
+        {colour_shape(Photometric::ybr_full, 16), "2"},
+        {four, ""},
     };
     for (const auto& [shape, taken_by] : table) {
         const auto size = shape.format.frame_bytes();
@@ -73,11 +84,16 @@ TEST(Pitfall, Row01_AllowedValuesPerSyntax) {
         if (shape.format.photometric == Photometric::other)
             set(made.tree, text(0x00280004, "CS", "ARGB"));
         for (const auto to : coded_syntaxes) {
-            const char letter = to == uid::jpeg_ls ? 'j' : to == uid::rle ? 'r' : is_jpeg2000(to) ? '2' : 'h';
+            const char letter = to == uid::jpeg_ls ? 'j'
+                                : to == uid::rle   ? 'r'
+                                : is_jpeg2000(to)  ? '2'
+                                                   : 'h';
             const bool taken = taken_by.find(letter) != std::string::npos;
-            SCOPED_TRACE(std::string(codecs::display_name(to)) + " " + std::string(to_string(shape.format.photometric)) +
-                         " " + std::to_string(shape.format.bits_allocated) + "/" +
-                         std::to_string(shape.format.bits_stored) + (shape.format.is_signed ? " signed" : ""));
+            SCOPED_TRACE(std::string(codecs::display_name(to)) + " " +
+                         std::string(to_string(shape.format.photometric)) + " " +
+                         std::to_string(shape.format.bits_allocated) + "/" +
+                         std::to_string(shape.format.bits_stored) +
+                         (shape.format.is_signed ? " signed" : ""));
             EXPECT_EQ(must_be_coded(shape.format, to), taken);
             if (taken)
                 expect_exact(made, to);
@@ -87,8 +103,9 @@ TEST(Pitfall, Row01_AllowedValuesPerSyntax) {
     }
 }
 
-// JPEG-LS streams know no sign. Ours carry the whole cell (jpeg_ls.h: GDCM and DCMTK do not extend a
-// shorter one), so that every reader gets the negatives; those of others, at Bits Stored, are extended.
+// JPEG-LS streams know no sign. Ours carry the whole cell (jpeg_ls.h: GDCM and DCMTK do not extend
+// a shorter one), so that every reader gets the negatives; those of others, at Bits Stored, are
+// extended.
 TEST(Pitfall, Row08_SignedDataInJpegLs) {
     for (const unsigned stored : {9U, 12U, 15U, 16U}) {
         const Image made = signed_extremes(16, stored);
@@ -103,7 +120,8 @@ TEST(Pitfall, Row08_SignedDataInJpegLs) {
         encoder.destination(stream);
         stream.resize(encoder.encode(masked));
         stream.resize(stream.size() + stream.size() % 2);
-        const Made native = convert(encapsulated(made.tree, {{}, stream}), uid::jpeg_ls, uid::explicit_le);
+        const Made native =
+            convert(encapsulated(made.tree, {{}, stream}), uid::jpeg_ls, uid::explicit_le);
         EXPECT_TRUE(native.bytes == made.bytes()) << stored;
     }
     expect_exact(signed_extremes(8, 8), uid::jpeg_ls);
@@ -114,7 +132,8 @@ TEST(Pitfall, Row09_SignInJpeg2000) {
     for (const auto to : {uid::jpeg2000, uid::htj2k, uid::htj2k_rpcl})
         for (const unsigned stored : {10U, 12U, 16U})
             for (const bool is_signed : {false, true}) {
-                const Image made = is_signed ? signed_extremes(16, stored) : image(shape_of(19, 23, 16, stored));
+                const Image made =
+                    is_signed ? signed_extremes(16, stored) : image(shape_of(19, 23, 16, stored));
                 expect_exact(made, to);
                 const auto header = read_main_header(streams_of(made, to)[0]);
                 EXPECT_EQ(header.precision, stored);
@@ -129,8 +148,8 @@ Bytes jpeg2000_by_peer(const Image& image) {
     return to_bytes(stream);
 }
 
-// A stream that lost the sign: the bits are re-read if it has as many as are stored. Else the values
-// are the stream's, or nobody can say what they are.
+// A stream that lost the sign: the bits are re-read if it has as many as are stored. Else the
+// values are the stream's, or nobody can say what they are.
 TEST(Pitfall, Row09_ForeignJpeg2000OfAnotherSignOrPrecision) {
     const Image negative = signed_extremes(16, 12);
     Shape unsigned_shape = negative.shape;
@@ -140,7 +159,8 @@ TEST(Pitfall, Row09_ForeignJpeg2000OfAnotherSignOrPrecision) {
         masked[i] &= 0x0F;
     const Bytes lost = jpeg2000_by_peer(with_pixels(unsigned_shape, masked));
     ASSERT_FALSE(read_main_header(lost).is_signed);
-    const Made read = convert(encapsulated(negative.tree, {{}, lost}), uid::jpeg2000, uid::explicit_le);
+    const Made read =
+        convert(encapsulated(negative.tree, {{}, lost}), uid::jpeg2000, uid::explicit_le);
     EXPECT_TRUE(read.bytes == negative.bytes());
 
     // 10 bits in the stream where 12 are stored: the values stand for themselves.
@@ -149,8 +169,9 @@ TEST(Pitfall, Row09_ForeignJpeg2000OfAnotherSignOrPrecision) {
     set(said.tree, us(0x00280101, 12));
     set(said.tree, us(0x00280102, 11));
     const Bytes stream = jpeg2000_by_peer(ten);
-    EXPECT_TRUE(convert(encapsulated(said.tree, {{}, stream}), uid::jpeg2000, uid::explicit_le).bytes ==
-                said.bytes());
+    EXPECT_TRUE(
+        convert(encapsulated(said.tree, {{}, stream}), uid::jpeg2000, uid::explicit_le).bytes ==
+        said.bytes());
     set(said.tree, us(0x00280103, 1)); // and a sign, which might be either bit
     EXPECT_EQ(reason_for(encapsulated(said.tree, {{}, stream}), uid::jpeg2000, uid::explicit_le),
               "stream_mismatch");
@@ -177,8 +198,9 @@ Image overlaid(std::uint32_t frames, std::uint32_t first_dirty = 0, bool is_sign
     return made;
 }
 
-// Whole cells survive in JPEG-LS (at the precision of the cell, in all frames) and in RLE; the others
-// would drop the overlay, so the original goes (design §6: code all allocated bits, or keep it).
+// Whole cells survive in JPEG-LS (at the precision of the cell, in all frames) and in RLE; the
+// others would drop the overlay, so the original goes (design §6: code all allocated bits, or keep
+// it).
 TEST(Pitfall, Row10_UnusedHighBitsOrEmbeddedOverlay) {
     for (const bool is_signed : {false, true})
         for (const std::uint32_t first_dirty : {0U, 3U}) {
@@ -209,8 +231,11 @@ TEST(Pitfall, Row10_OneBitInOneCellOfBytes) {
 TEST(Pitfall, Row10_UnusedHighBitsInBigEndian) {
     const auto check = [](Image made) {
         for (const auto to : {uid::jpeg_ls, uid::rle})
-            EXPECT_EQ(problem_of(convert(made.bytes(uid::explicit_be), uid::explicit_be, to), made, to), "");
-        EXPECT_EQ(reason_for(made.bytes(uid::explicit_be), uid::explicit_be, uid::jpeg2000), "dirty_bits");
+            EXPECT_EQ(
+                problem_of(convert(made.bytes(uid::explicit_be), uid::explicit_be, to), made, to),
+                "");
+        EXPECT_EQ(reason_for(made.bytes(uid::explicit_be), uid::explicit_be, uid::jpeg2000),
+                  "dirty_bits");
     };
     check(overlaid(2));
     const Shape shape = shape_of(3, 5, 8, 6, false, 3);
@@ -249,14 +274,16 @@ TEST(Pitfall, Row11_HighBitElsewhere) {
 TEST(Pitfall, Row12_FewBitsInSixteenBitCells) {
     for (const unsigned stored : {2U, 5U, 8U}) {
         for (const bool is_signed : {false, true}) {
-            const Image made = is_signed ? signed_extremes(16, stored) : image(shape_of(19, 23, 16, stored));
+            const Image made =
+                is_signed ? signed_extremes(16, stored) : image(shape_of(19, 23, 16, stored));
             for (const auto to : coded_syntaxes) {
                 const Bytes bytes = expect_exact(made, to);
                 EXPECT_EQ(scan(bytes, to).us(0x0028, 0x0100), 16);
                 EXPECT_EQ(scan(bytes, to).us(0x0028, 0x0101), stored);
             }
             EXPECT_EQ(jpeg_ls_precision(streams_of(made, uid::jpeg_ls)[0]), 16U);
-            for (const auto to : {uid::jpeg2000, uid::htj2k}) // GDCM gives 8-bit cells back for less
+            for (const auto to :
+                 {uid::jpeg2000, uid::htj2k}) // GDCM gives 8-bit cells back for less
                 EXPECT_EQ(read_main_header(streams_of(made, to)[0]).precision, 16U);
         }
     }
@@ -283,14 +310,16 @@ TEST(Pitfall, Row14_OneBitSegmentation) {
     for (const auto to : coded_syntaxes)
         expect_passed_on(made, "unsupported_target", to);
     set(made.tree, raw(pixel_data, "OW", noise(rng, 14)));
-    EXPECT_EQ(convert(made.bytes(uid::explicit_be), uid::explicit_be, uid::explicit_le).bytes, made.bytes());
+    EXPECT_EQ(convert(made.bytes(uid::explicit_be), uid::explicit_be, uid::explicit_le).bytes,
+              made.bytes());
     // In fragments, whoever made them, it stays what it is.
     const Bytes coded = encapsulated(made.tree, {{}, Bytes(70, 0), Bytes(70, 0), Bytes(70, 0)});
     for (const auto from : {uid::rle, uid::deflated_frame})
         EXPECT_EQ(reason_for(coded, from, uid::explicit_le), "unsupported_source");
 }
 
-// Whole cells of 32 bits fit RLE (rle.h: GDCM and DCMTK read it); the wavelet libraries fail above 24.
+// Whole cells of 32 bits fit RLE (rle.h: GDCM and DCMTK read it); the wavelet libraries fail
+// above 24.
 TEST(Pitfall, Row15_IntegersOf32BitsAndFloats) {
     for (const bool is_signed : {false, true}) {
         const Shape shape = shape_of(19, 23, 32, 32, is_signed, 2);
@@ -298,7 +327,8 @@ TEST(Pitfall, Row15_IntegersOf32BitsAndFloats) {
         for (const std::uint32_t tag : {0x00280100U, 0x00280101U})
             set(made.tree, us(tag, 32));
         set(made.tree, us(0x00280102, 31));
-        set(made.tree, raw(pixel_data, "OW", cells(shape, [](std::size_t i) { return i * 0x01020305; })));
+        set(made.tree,
+            raw(pixel_data, "OW", cells(shape, [](std::size_t i) { return i * 0x01020305; })));
         expect_exact(made, uid::rle);
         for (const auto to : coded_syntaxes)
             if (to != uid::rle)
@@ -307,10 +337,12 @@ TEST(Pitfall, Row15_IntegersOf32BitsAndFloats) {
     for (const bool wide : {false, true}) {
         Image made = image(shape_of(19, 23, 8, 8));
         drop(made.tree, pixel_data);
-        set(made.tree, raw(wide ? 0x7FE00009 : 0x7FE00008, wide ? "OD" : "OF", Bytes(19 * 23 * (wide ? 8 : 4), 1)));
+        set(made.tree, raw(wide ? 0x7FE00009 : 0x7FE00008, wide ? "OD" : "OF",
+                           Bytes(19 * 23 * (wide ? 8 : 4), 1)));
         for (const auto to : coded_syntaxes)
             expect_passed_on(made, "float_pixels", to);
-        EXPECT_EQ(convert(made.bytes(uid::explicit_be), uid::explicit_be, uid::explicit_le).bytes, made.bytes());
+        EXPECT_EQ(convert(made.bytes(uid::explicit_be), uid::explicit_be, uid::explicit_le).bytes,
+                  made.bytes());
     }
 }
 

@@ -10,11 +10,13 @@ struct Codestream {
     bool is_signed = false;
     unsigned progression = 0, levels = 0, wavelet = 0; // 2: RPCL; 1: reversible 5/3
     bool component_transform = false;
-    bool high_throughput = false; // CAP
+    bool high_throughput = false;   // CAP
     bool tile_part_lengths = false; // TLM
 };
 
-inline unsigned be16(const Bytes& bytes, std::size_t at) { return bytes[at] * 256U + bytes.at(at + 1); }
+inline unsigned be16(const Bytes& bytes, std::size_t at) {
+    return bytes[at] * 256U + bytes.at(at + 1);
+}
 
 inline Codestream read_main_header(const Bytes& bytes) {
     if (be16(bytes, 0) != 0xFF4F)

@@ -37,12 +37,16 @@ TEST(Pitfall, Row03_YbrRctDecodesToRgb) {
             EXPECT_EQ(problem_of(made, rgb, to), "");
             EXPECT_EQ(photometric_in(made.bytes, to), "RGB");
         }
-        // A transform that the header denies: RGB is what many encoders leave there, YBR_FULL is not.
+        // A transform that the header denies: RGB is what many encoders leave there, YBR_FULL is
+        // not.
         const auto stream = streams_in(coded, from)[0];
         Image denied = rgb;
-        EXPECT_TRUE(convert(encapsulated(denied.tree, {{}, stream}), from, uid::explicit_le).bytes == rgb.bytes());
+        EXPECT_TRUE(
+            convert(encapsulated(denied.tree, {{}, stream}), from, uid::explicit_le).bytes ==
+            rgb.bytes());
         set(denied.tree, text(0x00280004, "CS", "YBR_FULL"));
-        EXPECT_EQ(reason_for(encapsulated(denied.tree, {{}, stream}), from, uid::explicit_le), "stream_mismatch");
+        EXPECT_EQ(reason_for(encapsulated(denied.tree, {{}, stream}), from, uid::explicit_le),
+                  "stream_mismatch");
     }
 }
 
@@ -55,8 +59,8 @@ TEST(Pitfall, Row04_YbrFullIsNotTransformed) {
         expect_passed_on(ybr, "unsupported_target", to);
 }
 
-// Half the chrominance, 2 bytes a pixel, or 444 under that name: no lossless codec has the first, and
-// the second contradicts its header. Native syntaxes keep either.
+// Half the chrominance, 2 bytes a pixel, or 444 under that name: no lossless codec has the first,
+// and the second contradicts its header. Native syntaxes keep either.
 TEST(Pitfall, Row05_YbrFull422) {
     for (const std::size_t bytes_a_pixel : {2U, 3U}) {
         Image made = image(colour_shape());
@@ -65,7 +69,8 @@ TEST(Pitfall, Row05_YbrFull422) {
         set(made.tree, raw(pixel_data, "OB", noise(rng, std::size_t{21} * 34 * bytes_a_pixel)));
         for (const auto to : coded_syntaxes)
             expect_passed_on(made, "unsupported_target", to);
-        EXPECT_EQ(reason_for(made, uid::deflated), "unsupported_target"); // images never are (design §5)
+        EXPECT_EQ(reason_for(made, uid::deflated),
+                  "unsupported_target");    // images never are (design §5)
         set(made.tree, us(0x00280011, 33)); // no pairs of 33
         for (const auto to : coded_syntaxes)
             expect_passed_on(made, "bad_pixel_header", to);
@@ -76,12 +81,14 @@ TEST(Pitfall, Row05_YbrFull422) {
 TEST(Pitfall, Row05_YbrFull422OnLosslessStreams) {
     const Image rgb = image(colour_shape());
     for (const auto from : {uid::jpeg_ls, uid::rle, uid::jpeg_lossless}) {
-        const Bytes stream = from == uid::jpeg_lossless ? write_lossless_jpeg(rgb.pixels(), rgb.format(), 1)
-                                                        : streams_of(rgb, from)[0];
+        const Bytes stream = from == uid::jpeg_lossless
+                                 ? write_lossless_jpeg(rgb.pixels(), rgb.format(), 1)
+                                 : streams_of(rgb, from)[0];
         Image said = rgb;
         set(said.tree, text(0x00280004, "CS", "YBR_FULL_422"));
         for (const auto to : {uid::explicit_le, uid::jpeg2000})
-            EXPECT_EQ(reason_for(encapsulated(said.tree, {{}, stream}), from, to), "unsupported_source");
+            EXPECT_EQ(reason_for(encapsulated(said.tree, {{}, stream}), from, to),
+                      "unsupported_source");
     }
 }
 
@@ -110,7 +117,8 @@ TEST(Pitfall, Row07_PlanarConfiguration) {
             EXPECT_EQ(scan(bytes, to).us(0x0028, 0x0006), 0);
         }
         // Between native syntaxes nobody needs to touch it.
-        EXPECT_EQ(convert(rgb.bytes(), uid::explicit_le, uid::implicit_le).bytes, rgb.bytes(uid::implicit_le));
+        EXPECT_EQ(convert(rgb.bytes(), uid::explicit_le, uid::implicit_le).bytes,
+                  rgb.bytes(uid::implicit_le));
     }
     // RLE is by plane whatever the header says, and so are the others by what their streams say.
     const Image rgb = image(colour_shape());
@@ -128,7 +136,9 @@ TEST(Pitfall, Row07_PlanarConfiguration) {
 
 Bytes to_rgb(const Bytes& ycc) { // PS3.3 C.7.6.3.1.2
     Bytes out;
-    const auto byte = [](double v) { return static_cast<std::uint8_t>(std::clamp(v + 0.5, 0.0, 255.0)); };
+    const auto byte = [](double v) {
+        return static_cast<std::uint8_t>(std::clamp(v + 0.5, 0.0, 255.0));
+    };
     for (std::size_t i = 0; i < ycc.size(); i += 3) {
         const double y = ycc[i], b = ycc[i + 1] - 128.0, r = ycc[i + 2] - 128.0;
         out.push_back(byte(y + 1.402 * r));
@@ -160,28 +170,31 @@ TEST(Pitfall, Row30_JpegColourByTheStreamNotTheTag) {
         const char* expected; // ycbcr, rgb, or the reason
     };
     const std::vector<Case> table{
-        {"RGB", {true, -1, false, 1}, "ycbcr"},            // JFIF knows nothing else
+        {"RGB", {true, -1, false, 1}, "ycbcr"}, // JFIF knows nothing else
         {"YBR_FULL_422", {true, -1, false, 2}, "ycbcr"},
-        {"RGB", {false, 1, false, 1}, "ycbcr"},            // Adobe says so
+        {"RGB", {false, 1, false, 1}, "ycbcr"}, // Adobe says so
         {"YBR_FULL", {false, 0, false, 1}, "rgb"},
         {"RGB", {false, 0, false, 1}, "rgb"},
-        {"RGB", {false, -1, true, 1}, "rgb"},              // component identifiers
+        {"RGB", {false, -1, true, 1}, "rgb"}, // component identifiers
         {"YBR_FULL_422", {false, -1, true, 1}, "rgb"},
         {"YBR_FULL", {false, -1, false, 1}, "ycbcr"},
         {"YBR_FULL_422", {false, -1, false, 2}, "ycbcr"},
-        {"RGB", {false, -1, false, 2}, "ycbcr"},           // only chrominance is subsampled
-        // "Treat as YCbCr" would be a guess: real streams of that kind are of both sorts (jpeg_stream.h).
+        {"RGB", {false, -1, false, 2}, "ycbcr"}, // only chrominance is subsampled
+        // "Treat as YCbCr" would be a guess: real streams of that kind are of both sorts
+        // (jpeg_stream.h).
         {"RGB", {false, -1, false, 1}, "stream_mismatch"},
-        {"RGB", {true, 0, false, 1}, "stream_mismatch"},   // JFIF against Adobe
+        {"RGB", {true, 0, false, 1}, "stream_mismatch"}, // JFIF against Adobe
         {"RGB", {true, -1, true, 1}, "stream_mismatch"},
     };
     const Image samples = smooth_colour();
     for (const auto& [tag, marks, expected] : table) {
-        SCOPED_TRACE(std::string(tag) + (marks.jfif ? " JFIF" : "") + " Adobe " + std::to_string(marks.adobe) +
-                     (marks.rgb_ids ? " ids" : "") + (marks.horizontal > 1 ? " subsampled" : ""));
+        SCOPED_TRACE(std::string(tag) + (marks.jfif ? " JFIF" : "") + " Adobe " +
+                     std::to_string(marks.adobe) + (marks.rgb_ids ? " ids" : "") +
+                     (marks.horizontal > 1 ? " subsampled" : ""));
         Image said = samples;
         set(said.tree, text(0x00280004, "CS", tag));
-        const Bytes coded = encapsulated(said.tree, {{}, write_jpeg(samples.pixels(), samples.format(), marks)});
+        const Bytes coded =
+            encapsulated(said.tree, {{}, write_jpeg(samples.pixels(), samples.format(), marks)});
         for (const auto from : {uid::jpeg_baseline, uid::jpeg_extended}) {
             const Made made = decode_lossy(coded, from);
             const std::string reason(to_string(made.outcome.reason));

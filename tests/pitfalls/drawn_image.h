@@ -19,10 +19,11 @@ struct DrawnImage {
     [[nodiscard]] std::string describe() const {
         const auto& f = image.format();
         std::ostringstream out;
-        out << f.rows << 'x' << f.columns << 'x' << image.shape.frames << ' ' << to_string(f.photometric) << ' '
-            << f.bits_allocated << '/' << f.bits_stored << '/' << f.high_bit << (f.is_signed ? " signed" : "")
-            << (f.planar ? " planar" : "") << (unused_bits ? " unused bits" : "") << " content "
-            << static_cast<int>(content) << " from " << codecs::display_name(syntax);
+        out << f.rows << 'x' << f.columns << 'x' << image.shape.frames << ' '
+            << to_string(f.photometric) << ' ' << f.bits_allocated << '/' << f.bits_stored << '/'
+            << f.high_bit << (f.is_signed ? " signed" : "") << (f.planar ? " planar" : "")
+            << (unused_bits ? " unused bits" : "") << " content " << static_cast<int>(content)
+            << " from " << codecs::display_name(syntax);
         return out.str();
     }
 };
@@ -46,7 +47,8 @@ class ImageMaker {
         for (const std::uint32_t cell : cells)
             put(pixels, cell, shape.format.bytes_per_sample(), false);
         pixels.resize(pixels.size() + pixels.size() % 2);
-        const bool words = shape.format.bits_allocated > 8 || rng_() % 4 == 0; // bytes may lie in OW
+        const bool words =
+            shape.format.bits_allocated > 8 || rng_() % 4 == 0; // bytes may lie in OW
         set(drawn.image.tree, raw(pixel_data, words ? "OW" : "OB", std::move(pixels)));
         return drawn;
     }
@@ -79,10 +81,12 @@ class ImageMaker {
             f.is_signed = below(3) == 0;
             f.bits_allocated = below(20) == 0 ? 32 : f.bits_allocated;
         }
-        f.bits_stored = static_cast<std::uint16_t>(below(4) ? 1 + below(f.bits_allocated) : f.bits_allocated);
+        f.bits_stored =
+            static_cast<std::uint16_t>(below(4) ? 1 + below(f.bits_allocated) : f.bits_allocated);
         f.high_bit = static_cast<std::uint16_t>(f.bits_stored - 1);
         if (below(12) == 0)
-            f.high_bit = static_cast<std::uint16_t>(f.high_bit + below(f.bits_allocated - f.high_bit));
+            f.high_bit =
+                static_cast<std::uint16_t>(f.high_bit + below(f.bits_allocated - f.high_bit));
         return shape;
     }
 
@@ -98,7 +102,8 @@ class ImageMaker {
     std::vector<std::uint32_t> draw_cells(const Shape& shape, Content content) {
         const auto& f = shape.format;
         const std::uint32_t top = f.bits_stored == 32 ? ~0U : (1U << f.bits_stored) - 1;
-        std::vector<std::uint32_t> cells(std::size_t{f.rows} * f.columns * f.samples * shape.frames);
+        std::vector<std::uint32_t> cells(std::size_t{f.rows} * f.columns * f.samples *
+                                         shape.frames);
         const std::uint32_t start = rng_(), step = 1 + below(7), spread = top / 16 + 1;
         for (std::size_t i = 0; i < cells.size(); ++i) {
             std::uint32_t value = start;
@@ -115,7 +120,8 @@ class ImageMaker {
                 value = rng_();
                 break;
             case Content::extremes:
-                value = below(2) ? top / 2 : top / 2 + 1; // ends of the signed range, the middle of the other
+                value = below(2) ? top / 2
+                                 : top / 2 + 1; // ends of the signed range, the middle of the other
                 value = f.is_signed ? value : (value & 1U ? top : 0);
                 break;
             }
@@ -135,19 +141,24 @@ class ImageMaker {
             if (kind == 0)
                 cell ^= (below(5) == 0 ? 1U : 0U) << bit;
             else if (kind == 1)
-                cell ^= (rng_() << (f.high_bit + 1U)) & (f.bits_allocated == 32 ? ~0U : (1U << f.bits_allocated) - 1);
+                cell ^= (rng_() << (f.high_bit + 1U)) &
+                        (f.bits_allocated == 32 ? ~0U : (1U << f.bits_allocated) - 1);
         if (kind == 2)
-            cells[cells.size() - 1 - below(static_cast<std::uint32_t>(std::min<std::size_t>(cells.size(), 3)))] ^= 1U << bit;
+            cells[cells.size() - 1 -
+                  below(static_cast<std::uint32_t>(std::min<std::size_t>(cells.size(), 3)))] ^=
+                1U << bit;
     }
     static bool uses_unused_bits(const PixelFormat& f, const std::vector<std::uint32_t>& cells) {
         PixelFormat low = f;
         low.high_bit = static_cast<std::uint16_t>(f.bits_stored - 1);
         return f.high_bit != low.high_bit ||
-               std::any_of(cells.begin(), cells.end(), [&](auto cell) { return cell_of(cell, low) != cell; });
+               std::any_of(cells.begin(), cells.end(),
+                           [&](auto cell) { return cell_of(cell, low) != cell; });
     }
 
     Tree draw_object(const Shape& shape, std::string_view syntax) {
-        Tree tree{text(0x00080005, "CS", "ISO_IR 100"), text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.7"),
+        Tree tree{text(0x00080005, "CS", "ISO_IR 100"),
+                  text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.7"),
                   text(0x00080018, "UI", "1.2.3." + std::to_string(rng_()))};
         tree.push_back(nested(0x00081140, rng_, 2));
         tree.push_back(text(0x00090010, "LO", "DCMFLOW DRAWN"));

@@ -56,7 +56,8 @@ TEST(Pitfall, Row20_BasicOffsetTable) {
             ASSERT_EQ(fragments.size(), frames + 1U);
             ASSERT_EQ(fragments[0].size(), frames == 1 ? 0 : 4 * frames); // N entries, not N + 1
             for (std::uint32_t n = 0; frames > 1 && n < frames; ++n) // from the first item after it
-                EXPECT_EQ(fragments[1].data() - 8 + number_at(fragments[0], 4 * n, 4), fragments[n + 1].data() - 8);
+                EXPECT_EQ(fragments[1].data() - 8 + number_at(fragments[0], 4 * n, 4),
+                          fragments[n + 1].data() - 8);
         }
 }
 
@@ -81,7 +82,8 @@ TEST(Pitfall, Row21_ExtendedOffsetTable) {
     }
 }
 
-// On input: both tables, or a frame of two fragments under an extended table, is not what A.4 allows.
+// On input: both tables, or a frame of two fragments under an extended table, is not what A.4
+// allows.
 TEST(Pitfall, Row21_ExtendedOffsetTableThatContradicts) {
     const Image made = image(shape_of(21, 23, 16, 12, false, 2));
     const auto s = streams_of(made, uid::jpeg_ls);
@@ -101,7 +103,8 @@ TEST(Pitfall, Row21_ExtendedOffsetTableThatContradicts) {
 }
 
 TEST(Pitfall, Row22_EmptyTableAndManyFragments) {
-    const Image one = image(shape_of(21, 23, 16, 12)), three = image(shape_of(21, 23, 16, 12, false, 3));
+    const Image one = image(shape_of(21, 23, 16, 12)),
+                three = image(shape_of(21, 23, 16, 12, false, 3));
     for (const auto from : coded_syntaxes) {
         SCOPED_TRACE(from);
         const auto s = streams_of(three, from);
@@ -113,10 +116,12 @@ TEST(Pitfall, Row22_EmptyTableAndManyFragments) {
         // One frame: all fragments are its.
         std::vector<Bytes> fragments{{}};
         split(streams_of(one, from)[0], fragments);
-        EXPECT_TRUE(convert(encapsulated(one.tree, fragments), from, uid::explicit_le).bytes == one.bytes());
+        EXPECT_TRUE(convert(encapsulated(one.tree, fragments), from, uid::explicit_le).bytes ==
+                    one.bytes());
         // As many as frames: one each.
-        EXPECT_TRUE(convert(encapsulated(three.tree, {{}, s[0], s[1], s[2]}), from, uid::explicit_le).bytes ==
-                    three.bytes());
+        EXPECT_TRUE(
+            convert(encapsulated(three.tree, {{}, s[0], s[1], s[2]}), from, uid::explicit_le)
+                .bytes == three.bytes());
         // More: where a stream starts; RLE does not say where, so that is kept as it is.
         fragments = {{}, s[0]};
         split(s[1], fragments);
@@ -137,13 +142,15 @@ TEST(Pitfall, Row23_NumberOfFramesWrongOrAbsent) {
         for (const char* said : {"2", "4", "1"}) {
             Tree tree = made.tree;
             set(tree, text(0x00280008, "IS", said));
-            EXPECT_EQ(reason_for(encapsulated(tree, {{}, s[0], s[1], s[2]}), from, uid::explicit_le),
-                      from == uid::rle && *said == '1' ? "corrupt_stream" : "frame_count")
+            EXPECT_EQ(
+                reason_for(encapsulated(tree, {{}, s[0], s[1], s[2]}), from, uid::explicit_le),
+                from == uid::rle && *said == '1' ? "corrupt_stream" : "frame_count")
                 << from << " " << said;
         }
         Tree tree = made.tree;
         drop(tree, 0x00280008);
-        EXPECT_NE(reason_for(encapsulated(tree, {{}, s[0], s[1], s[2]}), from, uid::explicit_le), "ok");
+        EXPECT_NE(reason_for(encapsulated(tree, {{}, s[0], s[1], s[2]}), from, uid::explicit_le),
+                  "ok");
         Image one = image(shape_of(21, 23, 16, 12));
         ASSERT_EQ(find(one.tree, 0x00280008), nullptr); // absent: one
         expect_exact(one, from);
@@ -199,7 +206,8 @@ TEST(Pitfall, Row42_MoreThanFourGiB) {
     Beginning sink;
     ASSERT_TRUE(run(OffsetTable::extended, sink));
     EXPECT_GT(sink.size, 6ULL << 30);
-    EXPECT_EQ(number_at(as_span(sink.kept), 12 + 8 * 95, 8), 95 * ((64ULL << 20) + 8)); // of the last frame
+    EXPECT_EQ(number_at(as_span(sink.kept), 12 + 8 * 95, 8),
+              95 * ((64ULL << 20) + 8)); // of the last frame
 }
 
 // What is over 4 GiB when native exists in fragments only (PS3.5 A.1: lengths of 32 bits).
@@ -213,7 +221,9 @@ TEST(Pitfall, Row42_TooLongToBeNative) {
     const Bytes coded = encapsulated(made.tree, fragments);
     for (const auto to : {uid::explicit_le, uid::implicit_le})
         EXPECT_EQ(reason_for(coded, uid::jpeg_ls, to), "unsupported_target");
-    EXPECT_EQ(to_string(Transcoder(product()).can_transcode(scan(coded, uid::jpeg_ls), uid::jpeg_ls, uid::htj2k)), "ok");
+    EXPECT_EQ(to_string(Transcoder(product()).can_transcode(scan(coded, uid::jpeg_ls), uid::jpeg_ls,
+                                                            uid::htj2k)),
+              "ok");
 }
 
 } // namespace

@@ -47,7 +47,9 @@ struct Image {
     }
 };
 
-inline Image image(const Shape& shape, std::uint32_t seed = 1) { return {shape, object(shape, seed)}; }
+inline Image image(const Shape& shape, std::uint32_t seed = 1) {
+    return {shape, object(shape, seed)};
+}
 inline Image with_pixels(const Shape& shape, Bytes pixels, std::string vr = {}) {
     Image made = image(shape);
     if (vr.empty())
@@ -91,7 +93,8 @@ inline const codecs::Registry& product() {
 inline Made convert(const Bytes& bytes, std::string_view from, std::string_view to,
                     const TranscodeOptions& options = any_size()) {
     VectorSink sink;
-    const auto outcome = Transcoder(product()).transcode(scan(bytes, from), from, to, options, sink);
+    const auto outcome =
+        Transcoder(product()).transcode(scan(bytes, from), from, to, options, sink);
     return {outcome, to_bytes(sink.bytes())};
 }
 inline Made decode_lossy(const Bytes& bytes, std::string_view from,

