@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 namespace dcmflow {
 
@@ -75,6 +76,7 @@ class CodecWorkers::Lease {
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     [[nodiscard]] Place* get() const { return place_; }
+    [[nodiscard]] Place* release() { return std::exchange(place_, nullptr); }
 
   private:
     CodecWorkers& pool_;
@@ -175,13 +177,13 @@ CodecWorkers::Place* CodecWorkers::take(Error& error) {
                 return nullptr;
             }
         }
+        Lease lease(*this, place); // gives it back if it stays empty, or memory is out
         // One that died while idle takes no frame with it.
         if (place->process)
             if (const auto idle = place->process->idle(); idle != Exchange::answered)
                 retire(*place, kind_of(idle), {});
         if (place->process || start(*place))
-            return place;
-        give(*place);
+            return lease.release();
     }
 }
 
@@ -190,7 +192,7 @@ void CodecWorkers::give(Place& place) {
         const std::lock_guard lock(mutex_);
         place.taken = false;
     }
-    given_.notify_one();
+    given_.notify_all(); // if none can be started now, all who wait must hear it
 }
 
 bool CodecWorkers::is_backing_off() const {

@@ -1,9 +1,11 @@
 // A worker that dies, hangs or lies costs its frame, is replaced, and leaves nothing behind.
 #include "tests/worker/support.h"
 
+#include <atomic>
 #include <csignal>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <thread>
 
 namespace dcmflow::test {
 namespace {
@@ -228,6 +230,32 @@ TEST(WorkerStart, ThatFailsIsSaidAndNotTriedAtOnceAgain) {
         EXPECT_EQ(give(workers, "ok"), CodecStatus::failed) << binary;
         EXPECT_EQ(workers.counters().started, 0U);
     }
+}
+
+// The last worker dies and its binary has gone: whoever waits for a place is told, not only the
+// first.
+TEST(WorkerStart, ThatFailsIsSaidToAllWhoWait) {
+    const auto link =
+        std::filesystem::temp_directory_path() / ("dcmflow-worker-" + std::to_string(::getpid()));
+    std::filesystem::create_symlink(DCMFLOW_FAKE_WORKER, link);
+    Events events;
+    auto options = fake_workers(events);
+    options.executable = link;
+    CodecWorkers workers(options);
+    ASSERT_TRUE(workers.try_one());
+    std::filesystem::remove(link);
+    std::atomic<int> told{0};
+    {
+        std::vector<std::jthread> threads;
+        for (int i = 0; i < 8; ++i)
+            threads.emplace_back([&] {
+                FrameBuffer out;
+                const auto status = workers.decode("exit", {}, shape, shape.frame_bytes(), out);
+                told += status == CodecStatus::died || status == CodecStatus::failed;
+            });
+    }
+    EXPECT_EQ(told, 8);
+    EXPECT_EQ(workers.counters().died, 1U);
 }
 
 TEST(WorkerStart, NotByHand) {

@@ -6,6 +6,7 @@
 #include "codecs/registry.h"
 #include "codecs/synthetic.h"
 #include "codecs/transfer_syntax.h"
+#include "pipeline/dicom/all_codecs.h"
 #include "pipeline/worker/codec_workers.h"
 #include "pipeline/worker/confinement.h"
 #include "pipeline/worker/worker_codec.h"
@@ -47,7 +48,7 @@ class Events {
 
 // What the binary's workers have.
 inline const codecs::Registry& own_codecs() {
-    static const codecs::Registry registry; // MERGE: = all_codecs()
+    static const codecs::Registry registry = all_codecs();
     return registry;
 }
 
