@@ -15,8 +15,7 @@ TEST(Pitfall, Row18_OddFragments) {
         for (std::uint32_t seed = 1; seed <= 24; ++seed) {
             const Image made = image(shape_of(17, 12 + seed, 16, 12), seed);
             const Bytes bytes = expect_exact(made, to);
-            const ElementRef& element = *scan(bytes, to).find(0x7FE0, 0x0010);
-            EXPECT_TRUE(element.undefined_length);
+            EXPECT_TRUE(scan(bytes, to).find(0x7FE0, 0x0010)->undefined_length);
             const Bytes stream = streams_in(bytes, to)[0];
             ASSERT_GE(stream.size(), 2U);
             EXPECT_EQ(stream.size() % 2, 0U);
