@@ -119,7 +119,7 @@ class FileBlobs::Writer final : public BlobWriter {
         if (size_ == 0)
             return std::span<const std::byte>{};
         if (mapped_ == nullptr) {
-            if (const int result = files_.map(fd_, size_, &mapped_); result < 0) {
+            if (const int result = files_.map(fd_, size_, Prefault::no, &mapped_); result < 0) {
                 mapped_ = nullptr;
                 return fail_errno(-result, path_.native());
             }
@@ -310,8 +310,9 @@ Result<std::unique_ptr<BlobView>> FileBlobs::open(std::string_view name) const {
         return fail_errno(-fd, file.native());
     const auto size = files_->size(fd);
     const std::byte* address = nullptr;
-    const int result = size > 0 ? files_->map(fd, static_cast<std::size_t>(size), &address)
-                                : static_cast<int>(size);
+    const int result =
+        size > 0 ? files_->map(fd, static_cast<std::size_t>(size), Prefault::yes, &address)
+                 : static_cast<int>(size);
     (void)files_->close(fd);
     if (result < 0)
         return fail_errno(-result, "reading " + file.native());

@@ -62,12 +62,13 @@ class RealFiles final : public Files {
         struct stat info {};
         return ::lstat(path.c_str(), &info) == 0 ? info.st_size : -errno;
     }
-    int map(int fd, std::size_t length, const std::byte** address) override {
+    int map(int fd, std::size_t length, Prefault prefault, const std::byte** address) override {
         void* const at = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, fd, 0);
         if (at == MAP_FAILED)
             return -errno;
-        if (length <= prefault_most && ::madvise(at, length, MADV_POPULATE_READ) != 0 &&
-            errno != EINVAL && errno != ENOMEM && errno != EINTR) {
+        if (prefault == Prefault::yes && length <= prefault_most &&
+            ::madvise(at, length, MADV_POPULATE_READ) != 0 && errno != EINVAL && errno != ENOMEM &&
+            errno != EINTR) {
             (void)::munmap(at, length);
             return -EIO; // EFAULT or EHWPOISON: touching the pages would have been a SIGBUS
         }

@@ -15,6 +15,10 @@
 
 namespace dcmflow {
 
+// Whether mapped pages are read at once, so that a disk error is an error value and not a SIGBUS. What this process has
+// just written needs none, and many large objects being received would all be resident at once.
+enum class Prefault : bool { no, yes };
+
 class Files {
   public:
     struct Entry {
@@ -46,7 +50,8 @@ class Files {
     [[nodiscard]] virtual std::int64_t size(const Path& path) = 0;
     // Read-only mapping of the first `length` > 0 bytes; read errors show here (-EIO) for all but
     // very large files, not as a SIGBUS later.
-    [[nodiscard]] virtual int map(int fd, std::size_t length, const std::byte** address) = 0;
+    [[nodiscard]] virtual int map(int fd, std::size_t length, Prefault prefault,
+                                  const std::byte** address) = 0;
     virtual void unmap(const std::byte* address, std::size_t length) = 0;
 
     [[nodiscard]] virtual int rename(const Path& from, const Path& to, bool replace) = 0;

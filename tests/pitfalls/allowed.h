@@ -16,8 +16,8 @@ inline bool must_be_coded(const PixelFormat& f, std::string_view to) {
     const bool rgb = f.photometric == Photometric::rgb && !f.is_signed;
     const bool ybr = f.photometric == Photometric::ybr_full && !f.is_signed;
     const bool bytes = f.bits_allocated == 8, words = f.bits_allocated == 16;
-    if (to == uid::rle) // rle.h: GDCM garbles 16-bit colour
-        return (bytes && (gray || palette || rgb || ybr)) ||
+    if (to == uid::rle) // rle.h: GDCM garbles 16-bit colour, and dies of unused bits in a byte
+        return (bytes && f.bits_stored == 8 && (gray || palette || rgb || ybr)) ||
                ((words || f.bits_allocated == 32) && (gray || palette));
     if (!bytes && !words)
         return false;

@@ -46,8 +46,8 @@ TEST(Pitfall, Row01_AllowedValuesPerSyntax) {
     Shape negative_palette = palette;
     negative_palette.format.is_signed = true;
     const std::vector<Case> table{
-        {gray_of(8, 1, false), "2hr"},
-        {gray_of(8, 2, false), "j2hr"},
+        {gray_of(8, 1, false), "2h"},
+        {gray_of(8, 2, false), "j2h"},
         {gray_of(8, 8, false), "j2hr"},
         {gray_of(8, 8, true), "jr"},
         {gray_of(16, 1, false), "2hr"},
@@ -220,20 +220,24 @@ TEST(Pitfall, Row10_OneBitInOneCellOfBytes) {
     const Shape shape = shape_of(33, 47, 8, 6);
     Bytes pixels = image(shape).pixels();
     pixels[33 * 47 - 1] |= 0x40;
-    for (const auto to : coded_syntaxes)
-        if (is_wavelet(to))
-            expect_passed_on(with_pixels(shape, pixels), "dirty_bits", to);
-        else
+    for (const auto to : coded_syntaxes) {
+        const auto reason = expected_reason(shape.format, true, to);
+        if (reason == "ok")
             expect_exact(with_pixels(shape, pixels), to);
+        else
+            expect_passed_on(with_pixels(shape, pixels), reason, to);
+    }
 }
 
 // From big endian words too, where the bit to look at is in the other byte, or behind the pad.
 TEST(Pitfall, Row10_UnusedHighBitsInBigEndian) {
     const auto check = [](Image made) {
         for (const auto to : {uid::jpeg_ls, uid::rle})
-            EXPECT_EQ(
-                problem_of(convert(made.bytes(uid::explicit_be), uid::explicit_be, to), made, to),
-                "");
+            if (must_be_coded(made.format(), to)) {
+                EXPECT_EQ(problem_of(convert(made.bytes(uid::explicit_be), uid::explicit_be, to),
+                                     made, to),
+                          "");
+            }
         EXPECT_EQ(reason_for(made.bytes(uid::explicit_be), uid::explicit_be, uid::jpeg2000),
                   "dirty_bits");
     };
@@ -293,7 +297,8 @@ TEST(Pitfall, Row13_SixOrSevenBitsInBytes) {
     for (const unsigned stored : {6U, 7U}) {
         const Image made = image(shape_of(19, 23, 8, stored));
         for (const auto to : coded_syntaxes)
-            expect_exact(made, to);
+            if (must_be_coded(made.format(), to))
+                expect_exact(made, to);
         EXPECT_EQ(jpeg_ls_precision(streams_of(made, uid::jpeg_ls)[0]), 8U);
     }
 }

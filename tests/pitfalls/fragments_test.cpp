@@ -214,7 +214,8 @@ TEST(Pitfall, Row42_TooLongToBeNative) {
     Image made = image(shape_of(21, 23, 16, 12, false, 2));
     set(made.tree, us(0x00280010, 16000));
     set(made.tree, us(0x00280011, 16000));
-    std::vector<Bytes> fragments(10, Bytes(2, 0)); // of 512 MB each, if they were decoded
+    // 512 MB each, if they were decoded; a thousandth of that, or they count as a bomb
+    std::vector<Bytes> fragments(10, Bytes(1U << 20, 0));
     fragments[0].clear();
     set(made.tree, text(0x00280008, "IS", "9"));
     const Bytes coded = encapsulated(made.tree, fragments);

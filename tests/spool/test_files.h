@@ -27,8 +27,8 @@ class PassingFiles : public Files {
     int close(int fd) override { return real_->close(fd); }
     std::int64_t size(int fd) override { return real_->size(fd); }
     std::int64_t size(const Path& path) override { return real_->size(path); }
-    int map(int fd, std::size_t length, const std::byte** address) override {
-        return real_->map(fd, length, address);
+    int map(int fd, std::size_t length, Prefault prefault, const std::byte** address) override {
+        return real_->map(fd, length, prefault, address);
     }
     void unmap(const std::byte* address, std::size_t length) override {
         real_->unmap(address, length);
@@ -78,8 +78,8 @@ class FailingFiles final : public PassingFiles {
         const int result = real_->close(fd);
         return strikes() ? -error_ : result;
     }
-    int map(int fd, std::size_t length, const std::byte** address) override {
-        return strikes() ? -error_ : real_->map(fd, length, address);
+    int map(int fd, std::size_t length, Prefault prefault, const std::byte** address) override {
+        return strikes() ? -error_ : real_->map(fd, length, prefault, address);
     }
     int rename(const Path& from, const Path& to, bool replace) override {
         return strikes() ? -error_ : real_->rename(from, to, replace);
