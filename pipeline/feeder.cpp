@@ -14,7 +14,9 @@ namespace {
 constexpr std::size_t batch = 8;
 constexpr std::uint64_t deflate_guess = 16;
 constexpr std::uint64_t decode_guess = 10;
-constexpr std::uint64_t most_decoded = 64ULL << 20;
+// Frames in work, each native, encoded, decoded again and as a codec's own integers: TranscodeOptions::bytes_at_once.
+constexpr std::uint64_t work_per_byte = 4;
+constexpr std::uint64_t most_work = 320ULL << 20;
 constexpr std::uint64_t overhead = 64ULL << 10;
 constexpr std::chrono::seconds pause_after_trouble{1};
 } // namespace
@@ -26,12 +28,12 @@ std::uint64_t Feeder::cost(const Instance& instance) {
     const auto* syntax = codecs::find_by_uid(instance.transfer_syntax_uid);
     const bool deflated = syntax != nullptr && syntax->deflated;
     if (deflated)
-        return 2 * instance.bytes + std::min(max_inflated_bytes, deflate_guess * instance.bytes) + overhead;
+        return 2 * instance.bytes + 2 * std::min(max_inflated_bytes, deflate_guess * instance.bytes) + overhead;
     // A compressed source may be decoded for a destination that takes nothing else; large results go to disk as they
     // are made.
     if (syntax != nullptr && syntax->encapsulated && syntax->can_read)
-        return instance.bytes + std::min(decode_guess * instance.bytes, most_decoded) + overhead;
-    return 2 * instance.bytes + overhead;
+        return instance.bytes + std::min(decode_guess * work_per_byte * instance.bytes, most_work) + overhead;
+    return instance.bytes + std::min(work_per_byte * instance.bytes, most_work) + overhead;
 }
 
 void Feeder::start() {

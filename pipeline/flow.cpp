@@ -182,8 +182,12 @@ struct Flow::Graph {
         std::optional<SizeTrial> trial;
         if (job.opened)
             trial.emplace(transcoder, job.opened->data_set(), job.lease.row().instance.transfer_syntax_uid);
-        for (const auto& delivery : job.lease.deliveries())
-            job.candidates.push_back(ladder_for(delivery, job, trial ? &*trial : nullptr));
+        for (const auto& delivery : job.lease.deliveries()) {
+            auto ladder = ladder_for(delivery, job, trial ? &*trial : nullptr);
+            if (!trial && !ladder.reason.empty() && !job.unreadable.empty())
+                ladder.reason = job.unreadable;
+            job.candidates.push_back(std::move(ladder));
+        }
     }
 
     void read_header(Job& job) {
@@ -196,6 +200,8 @@ struct Flow::Graph {
                                           instance.transfer_syntax_uid);
         if (opened)
             job.opened.emplace(std::move(*opened));
+        else
+            job.unreadable = to_string(opened.error().fault);
     }
 
     [[nodiscard]] SyntaxLadder ladder_for(const Delivery& delivery, const Job& job, SizeTrial* trial) const {
@@ -215,7 +221,7 @@ struct Flow::Graph {
                 planned.syntax = syntax;
                 if (syntax == source)
                     break;
-                const auto reason = make(job, syntax);
+                const auto reason = make_for(job, job.candidates[i], syntax);
                 if (reason == TranscodeReason::ok) {
                     planned.pixel_digest = job.made.find(syntax)->second.pixel_digest;
                     break;
@@ -223,9 +229,21 @@ struct Flow::Graph {
                 planned.syntax = source;
                 if (planned.reason.empty())
                     planned.reason = to_string(reason);
+                if (lies_in_source(reason))
+                    break;
             }
             job.planned.push_back(std::move(planned));
         }
+    }
+
+    TranscodeReason make_for(Job& job, const SyntaxLadder& ladder, const std::string& syntax) {
+        const auto reason = make(job, syntax);
+        if (reason != TranscodeReason::ok ||
+            std::find(ladder.if_smaller.begin(), ladder.if_smaller.end(), syntax) == ladder.if_smaller.end())
+            return reason;
+        const auto& made = job.made.find(syntax)->second;
+        const bool smaller = made.cached || made.size < job.lease.row().instance.bytes;
+        return smaller ? reason : TranscodeReason::incompressible;
     }
 
     // Makes one syntax once per job, however many destinations want it.
@@ -243,6 +261,7 @@ struct Flow::Graph {
         how.verify = options.verify == Verify::always ||
                      (options.verify == Verify::sample && row.id % options.sample_every == 0);
         how.for_each_frame = parallel_frames;
+        how.source_bytes = row.instance.bytes;
         how.decode_lossy = true; // the ladder has such a step only for a peer that takes nothing else
         const auto outcome =
             transcoder.transcode(job.opened->data_set(), row.instance.transfer_syntax_uid, syntax, how, sink);

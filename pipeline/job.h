@@ -70,6 +70,7 @@ struct Job {
     Lease lease;
     std::unique_ptr<BlobView> blob;   // the whole Part 10 file, digest checked
     std::optional<OpenedDataSet> opened; // refers to blob; empty if it could not be read
+    std::string unreadable;              // why; empty if there was no file meta information either
     // Per delivery, in the order of lease.deliveries(): what is worth trying.
     std::vector<SyntaxLadder> candidates;
     std::map<std::string, Made, std::less<>> made; // by syntax UID

@@ -1,6 +1,7 @@
 // Lane, second half: how each outcome of a send settles its row and moves the lane's window and back-off.
 
 #include "codecs/transfer_syntax.h"
+#include "pipeline/dicom/transcode.h"
 #include "pipeline/lane.h"
 
 #include <algorithm>
@@ -126,6 +127,12 @@ void Lane::settle_unknown(const SendingLease& lease, const std::string& error) {
         link_failed(error, false);
 }
 
+// What says nothing about the object: it must not use up its attempts.
+bool is_trouble_of_ours(std::string_view reason) {
+    return reason == to_string(TranscodeReason::decoder_unavailable) ||
+           reason == to_string(TranscodeReason::write_failed);
+}
+
 // The association does not carry this class in this syntax. The first time the flow makes the next step of the
 // ladder, knowing better now; if that is refused too, nothing on the ladder is accepted: an object failure.
 void Lane::settle_context_refused(const SendingLease& lease) {
@@ -141,11 +148,25 @@ void Lane::settle_context_refused(const SendingLease& lease) {
         return;
     }
     const auto& instance = lease.row.instance;
+    const auto& reason = lease.delivery.reason;
     Settlement settlement{.delivery = lease.delivery.id};
-    settle_refusal(lease, settlement,
-                   config_.name + " accepts SOP class " + instance.sop_class_uid +
-                       " in no syntax of its ladder, nor as received (" +
-                       std::string(codecs::display_name(instance.transfer_syntax_uid)) + ")");
+    const std::string error = config_.name + " accepts SOP class " + instance.sop_class_uid +
+                              " in no syntax of its ladder that could be made" +
+                              (reason.empty() ? "" : " (" + reason + ")") + ", nor as received (" +
+                              std::string(codecs::display_name(instance.transfer_syntax_uid)) + ")";
+    if (!is_trouble_of_ours(reason)) {
+        settle_refusal(lease, settlement, error);
+        return;
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        redirects_.erase(lease.delivery.id); // the flow tries again next time
+    }
+    settlement.state = too_old(lease) ? DeliveryState::failed : DeliveryState::retry;
+    settlement.error = error;
+    settlement.due = unix_ms_now() + backoff_ms(4);
+    spool_.journal().settle(settlement);
+    trouble("syntax_not_made", error);
 }
 
 // Nothing is counted against the object, but what is older than give_up fails (and is kept).

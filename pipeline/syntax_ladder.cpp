@@ -67,10 +67,12 @@ class LadderMaker {
         for (const auto candidate : auto_candidates())
             if (!refused(candidate))
                 candidates.push_back(candidate);
-        if (trial_ == nullptr || candidates.empty()) {
-            note(trial_ == nullptr ? to_string(TranscodeReason::internal) : "not_accepted");
+        if (trial_ == nullptr) {
+            note(to_string(TranscodeReason::internal));
             return false;
         }
+        if (candidates.empty())
+            note("not_accepted");
         // What is larger than the object as it is makes sense only for a destination that refuses it so.
         const auto ranked = trial_->rank(candidates);
         if (trial_->reason() != TranscodeReason::ok && trial_->reason() != TranscodeReason::same_syntax)
@@ -81,7 +83,13 @@ class LadderMaker {
             push(uid);
             if (uid == source())
                 return true;
+            if (!refused(source()))
+                ladder_.if_smaller.push_back(uid);
         }
+        // It takes none of these as it is: what every node should take.
+        for (const auto* native : {"explicit-le", "implicit-le"})
+            if (add(native))
+                return true;
         return false;
     }
 
@@ -103,9 +111,12 @@ std::vector<std::string_view> proposed_syntaxes(const std::vector<std::string>& 
     for (const auto& name : wanted) {
         if (const auto* syntax = codecs::find_by_name(name))
             add(syntax->uid);
-        if (name == "auto")
+        if (name == "auto") {
             for (const auto candidate : auto_candidates())
                 add(candidate);
+            add(codecs::uid::explicit_le);
+            add(codecs::uid::implicit_le);
+        }
     }
     return uids;
 }

@@ -15,6 +15,8 @@ namespace dcmflow {
 struct SyntaxLadder {
     std::vector<std::string> steps; // transfer syntax UIDs; the last is the source's own, which always works
     std::string reason;             // why the first wanted step is not among them; empty if it is
+    // Steps that `auto` put before the object as it is: worth sending only if they are smaller than it.
+    std::vector<std::string> if_smaller;
 };
 
 // `wanted`: config names. A step is left out if the destination is known to refuse it (`acceptance` may be null)

@@ -144,8 +144,8 @@ int recompress_route(const Shared& shared, const Options& options, const std::st
     how.target_uid = target_uid;
     how.choose = [&codecs](const DataSet& data_set, std::string_view source) {
         SizeTrial trial(codecs.transcoder(), data_set, source);
-        auto syntax = trial.best(auto_candidates());
-        return recompress::Choice{std::move(syntax), trial.reason()};
+        auto ranked = trial.rank(auto_candidates());
+        return recompress::Ranking{std::move(ranked), trial.reason()};
     };
     how.jobs = options.jobs;
     how.memory = options.memory;

@@ -14,7 +14,8 @@ constexpr std::uint32_t strip_rows = 64; // five levels of a wavelet need that
 constexpr std::uint32_t most_strips = 4;
 constexpr double worth_recoding = 0.97;
 
-// JPEG 2000 of the same image, as a part of HTJ2K: 0.92 to 0.96 on images of all modalities (codecs.md §5).
+// JPEG 2000 of the same image, as a part of HTJ2K: 0.92 to 0.96 on images of all modalities
+// (codecs.md §5).
 constexpr double part1_of_ht = 1 / 1.067;
 
 // Rows of a native frame as a frame of their own.
@@ -36,11 +37,13 @@ std::vector<std::byte> rows_of(std::span<const std::byte> frame, const codecs::P
 
 std::span<const std::string_view> auto_candidates() {
     namespace uid = codecs::uid;
-    static constexpr std::array all{uid::jpeg_ls, uid::jpeg2000, uid::htj2k, uid::htj2k_rpcl, uid::rle};
+    static constexpr std::array all{uid::jpeg_ls, uid::jpeg2000, uid::htj2k, uid::htj2k_rpcl,
+                                    uid::rle};
     return all;
 }
 
-SizeTrial::SizeTrial(const Transcoder& transcoder, const DataSet& data_set, std::string_view source_syntax)
+SizeTrial::SizeTrial(const Transcoder& transcoder, const DataSet& data_set,
+                     std::string_view source_syntax)
     : transcoder_(transcoder), data_set_(data_set), source_(source_syntax) {}
 
 std::vector<std::string> SizeTrial::rank(std::span<const std::string_view> candidates) {
@@ -50,7 +53,8 @@ std::vector<std::string> SizeTrial::rank(std::span<const std::string_view> candi
     };
     const auto* from = codecs::find_by_uid(source_);
     const bool compressed = from != nullptr && from->encapsulated;
-    const double bound = static_cast<double>(data_set_.bytes().size()) * (compressed ? worth_recoding : 1);
+    const double bound =
+        static_cast<double>(data_set_.bytes().size()) * (compressed ? worth_recoding : 1);
     std::vector<Guess> guesses{{source_, bound}}; // first among equals
     reason_ = TranscodeReason::ok;
     for (const auto candidate : candidates) {
@@ -72,7 +76,9 @@ std::vector<std::string> SizeTrial::rank(std::span<const std::string_view> candi
     std::vector<std::string> ranked;
     for (auto& guess : guesses)
         ranked.push_back(std::move(guess.syntax));
-    if (ranked.front() != source_)
+    if (sample_reason_ != TranscodeReason::ok)
+        reason_ = sample_reason_;
+    else if (ranked.front() != source_)
         reason_ = TranscodeReason::ok;
     return ranked;
 }
@@ -87,7 +93,8 @@ std::optional<double> SizeTrial::estimate(std::string_view syntax) {
         return std::nullopt;
     const auto* pixels = data_set_.find(0x7FE0, 0x0010);
     const auto others = data_set_.bytes().size() - (pixels ? pixels->value_length : 0);
-    return static_cast<double>(others) + *coded * static_cast<double>(sample_->object_bytes);
+    return static_cast<double>(others) +
+           *coded * static_cast<double>(sample_->frame_bytes) * frames_;
 }
 
 std::optional<double> SizeTrial::ratio(std::string_view syntax) {
@@ -129,28 +136,49 @@ std::optional<double> SizeTrial::code_sample(std::string_view syntax) const {
     return static_cast<double>(total) / static_cast<double>(sample_->bytes);
 }
 
-// Strips from the middle frame; `target` is any that the object can be coded to.
+// Strips from a frame in the middle; of many frames, from one near each end too, since cines begin
+// and slides end with blank ones. `target` is any that the object can be coded to.
 void SizeTrial::take_sample(std::string_view target) {
     if (sampled_)
         return;
     sampled_ = true;
-    auto frame = transcoder_.native_frame(data_set_, source_, target, std::nullopt);
-    if (!frame)
-        return;
-    Sample sample;
-    sample.format = frame->format;
-    sample.object_bytes = frame->format.frame_bytes() * frame->frames;
-    const auto rows = frame->format.rows;
-    const auto height = std::min(rows, strip_rows);
-    const auto count = std::clamp(rows / (4 * strip_rows), 1U, most_strips);
+    const auto description = pixel_format_of(data_set_);
+    frames_ = description ? description->frames : 1;
+    std::vector<std::uint32_t> indices{frames_ / 2};
+    if (frames_ > 2)
+        indices.insert(indices.end(), {frames_ / 6, frames_ - 1 - frames_ / 6});
+    else if (frames_ == 2)
+        indices.push_back(0);
+    for (const auto index : indices) {
+        const auto most = indices.size() > 1 ? most_strips / 2 : most_strips;
+        const auto reason = transcoder_.lend_frame(
+            data_set_, source_, target, index,
+            [&](const auto& format, auto frame) { add_strips(format, frame, most); });
+        if (reason != TranscodeReason::ok) {
+            sample_reason_ = reason;
+            sample_.reset();
+            return;
+        }
+    }
+}
+
+void SizeTrial::add_strips(const codecs::PixelFormat& format, std::span<const std::byte> frame,
+                           std::uint32_t most) {
+    const auto height = std::min(format.rows, strip_rows);
+    if (!sample_) {
+        sample_.emplace();
+        sample_->format = format;
+        sample_->format.rows = height;
+        sample_->frame_bytes = frame.size();
+    }
+    const auto count = std::clamp(format.rows / (4 * strip_rows), 1U, most);
     for (std::uint32_t i = 0; i < count; ++i) {
         // Evenly spread, none at the edges, where there is often nothing.
-        const auto first = static_cast<std::uint32_t>(std::uint64_t{rows - height} * (i + 1) / (count + 1));
-        sample.strips.push_back(rows_of(frame->bytes, frame->format, first, height));
-        sample.bytes += sample.strips.back().size();
+        const auto first =
+            static_cast<std::uint32_t>(std::uint64_t{format.rows - height} * (i + 1) / (count + 1));
+        sample_->strips.push_back(rows_of(frame, format, first, height));
+        sample_->bytes += sample_->strips.back().size();
     }
-    sample.format.rows = height;
-    sample_ = std::move(sample);
 }
 
 } // namespace dcmflow

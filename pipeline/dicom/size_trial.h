@@ -1,8 +1,10 @@
-// SizeTrial: which lossless syntax would make this object smallest, by coding a few strips of one frame (`auto`).
+// SizeTrial: which lossless syntax would make this object smallest, by coding a few strips of a few
+// frames (`auto`).
 //
-// Belongs to one job or file, one thread at a time; refers to the data set and the transcoder. The sample is taken once,
-// each codec tried at most once, whoever asks: JPEG 2000 is judged by HTJ2K's result, at a fraction of the time. It
-// promises nothing: a transcode to what it names may still fail, then the next one is to be tried.
+// Belongs to one job or file, one thread at a time; refers to the data set and the transcoder. The
+// sample is taken once, each codec tried at most once, whoever asks: JPEG 2000 is judged by HTJ2K's
+// result, at a fraction of the time. It promises nothing: a transcode to what it names may still
+// fail, then the next one is to be tried.
 #pragma once
 
 #include "pipeline/dicom/transcode.h"
@@ -19,14 +21,19 @@ namespace dcmflow {
 
 class SizeTrial {
   public:
-    SizeTrial(const Transcoder& transcoder, const DataSet& data_set, std::string_view source_syntax);
+    SizeTrial(const Transcoder& transcoder, const DataSet& data_set,
+              std::string_view source_syntax);
 
-    // Those of `candidates` (transfer syntax UIDs) that the object can be coded to, and its own syntax, smallest first.
-    // An object that is compressed already must get 3 % smaller to be touched. Never empty.
+    // Those of `candidates` (transfer syntax UIDs) that the object can be coded to, and its own
+    // syntax, smallest first. An object that is compressed already must get 3 % smaller to be
+    // touched. Never empty.
     [[nodiscard]] std::vector<std::string> rank(std::span<const std::string_view> candidates);
-    [[nodiscard]] std::string best(std::span<const std::string_view> candidates) { return rank(candidates).front(); }
-    // Why the last ranking put the object as it is first: same_syntax if it is in one of the candidates, incompressible
-    // if it could be coded, else what forbade the first candidate; ok if it did not.
+    [[nodiscard]] std::string best(std::span<const std::string_view> candidates) {
+        return rank(candidates).front();
+    }
+    // Why the last ranking put the object as it is first: same_syntax if it is in one of the
+    // candidates, incompressible if it could be coded, else what forbade the first candidate; ok if
+    // it did not. What is wrong with its frames comes before all that.
     [[nodiscard]] TranscodeReason reason() const { return reason_; }
 
     [[nodiscard]] const Transcoder& transcoder() const { return transcoder_; }
@@ -34,22 +41,27 @@ class SizeTrial {
 
   private:
     struct Sample {
-        codecs::PixelFormat format;                // of a strip: native
+        codecs::PixelFormat format;                 // of a strip: native
         std::vector<std::vector<std::byte>> strips; // native bytes
-        std::uint64_t bytes = 0;                   // of all strips
-        std::uint64_t object_bytes = 0;            // of all frames, native
+        std::uint64_t bytes = 0;                    // of all strips
+        std::uint64_t frame_bytes = 0;              // of a frame, native
     };
     [[nodiscard]] std::optional<double> estimate(std::string_view syntax);
-    [[nodiscard]] std::optional<double> ratio(std::string_view syntax); // coded / native, of the sample
+    [[nodiscard]] std::optional<double>
+    ratio(std::string_view syntax); // coded / native, of the sample
     [[nodiscard]] std::optional<double> code_sample(std::string_view syntax) const;
     void take_sample(std::string_view target);
+    void add_strips(const codecs::PixelFormat& format, std::span<const std::byte> frame,
+                    std::uint32_t most);
 
     const Transcoder& transcoder_;
     const DataSet& data_set_;
     std::string source_;
     TranscodeReason reason_ = TranscodeReason::ok;
     bool sampled_ = false;
-    std::optional<Sample> sample_; // empty: no frame could be had
+    std::uint32_t frames_ = 0;     // of the object
+    std::optional<Sample> sample_; // empty: no frame could be had, for this reason
+    TranscodeReason sample_reason_ = TranscodeReason::ok;
     std::map<std::string, std::optional<double>, std::less<>> ratios_;
 };
 

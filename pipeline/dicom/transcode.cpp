@@ -32,7 +32,7 @@ class Transcoding {
     [[nodiscard]] TranscodeReason run();
     [[nodiscard]] std::uint64_t size() const { return out_.position(); }
     [[nodiscard]] std::optional<Digest> pixel_digest() {
-        return plan_.task ? std::optional(pixels_.finish()) : std::nullopt;
+        return plan_.task && !plan_.from_lossy ? std::optional(pixels_.finish()) : std::nullopt;
     }
 
   private:
@@ -52,7 +52,9 @@ class Transcoding {
         return source_.us(0x0028, 0x0006).value_or(0) != 0 && plan_.task->native.samples > 1;
     }
     [[nodiscard]] double ceiling() const {
-        return options_.worthwhile * static_cast<double>(source_.bytes().size());
+        const auto size =
+            options_.source_bytes > 0 ? options_.source_bytes : source_.bytes().size();
+        return options_.worthwhile * static_cast<double>(size);
     }
 
     const DataSet& source_;
@@ -80,6 +82,8 @@ TranscodeReason Transcoding::state() const {
     if (out_.refused())
         return TranscodeReason::write_failed;
     if (is_gated() && static_cast<double>(out_.position()) >= ceiling())
+        return TranscodeReason::incompressible;
+    if (!plan_.to_native && out_.position() >= options_.must_beat)
         return TranscodeReason::incompressible;
     return reason_of(writer_.fault());
 }
@@ -232,18 +236,22 @@ void run(const DataSet& source, TranscodePlan& plan, const TranscodeOptions& opt
 void deflate(const DataSet& source, TranscodePlan& plan, const TranscodeOptions& options,
              ByteSink& sink, TranscodeOutcome& outcome) {
     VectorSink plain(max_inflated_bytes);
+    plain.reserve(source.bytes().size() + source.bytes().size() / 8);
     run(source, plan, options, plain, outcome);
     if (outcome.reason == TranscodeReason::write_failed)
         outcome.reason = TranscodeReason::limits;
     if (outcome.reason != TranscodeReason::ok)
         return;
+    outcome.bytes_out = 0;
     const auto written = deflate_data_set(plain.bytes(), sink);
-    outcome.bytes_out = written.value_or(0);
+    const auto bound = std::min(options.worthwhile * static_cast<double>(source.bytes().size()),
+                                static_cast<double>(options.must_beat));
     if (!written)
         outcome.reason = TranscodeReason::write_failed;
-    else if (static_cast<double>(*written) >=
-             options.worthwhile * static_cast<double>(source.bytes().size()))
+    else if (static_cast<double>(*written) >= bound)
         outcome.reason = TranscodeReason::incompressible;
+    else
+        outcome.bytes_out = *written;
 }
 
 } // namespace
@@ -278,6 +286,8 @@ std::string_view to_string(TranscodeReason reason) {
         return "corrupt_stream";
     case TranscodeReason::decoder_died:
         return "decoder_died";
+    case TranscodeReason::decoder_unavailable:
+        return "decoder_unavailable";
     case TranscodeReason::stream_mismatch:
         return "stream_mismatch";
     case TranscodeReason::incompressible:
@@ -300,6 +310,21 @@ std::string_view to_string(TranscodeReason reason) {
     return "internal";
 }
 
+bool lies_in_source(TranscodeReason reason) {
+    switch (reason) {
+    case TranscodeReason::unsupported_source:
+    case TranscodeReason::bad_pixel_header:
+    case TranscodeReason::pixel_length:
+    case TranscodeReason::frame_count:
+    case TranscodeReason::corrupt_stream:
+    case TranscodeReason::stream_mismatch:
+    case TranscodeReason::decoder_died:
+        return true;
+    default:
+        return false;
+    }
+}
+
 Transcoder::Transcoder(const codecs::Registry& own, const codecs::Registry& foreign)
     : own_(own), foreign_(foreign) {}
 
@@ -315,19 +340,27 @@ TranscodeReason Transcoder::can_transcode(const DataSet& source, std::string_vie
     }
 }
 
-std::optional<Transcoder::NativeFrame>
-Transcoder::native_frame(const DataSet& source, std::string_view source_syntax,
-                         std::string_view target_syntax, std::optional<std::uint32_t> index) const {
-    auto plan = plan_transcode(source, {own_, foreign_, source_syntax, target_syntax});
-    if (plan.reason != TranscodeReason::ok || !plan.task)
-        return std::nullopt;
-    plan.task->encoder = nullptr; // native frames are the result
-    const TranscodeOptions options;
-    FrameCoder coder(*plan.task, options);
-    if (coder.run(index.value_or(plan.task->frames / 2), 1) != TranscodeReason::ok)
-        return std::nullopt;
-    const auto bytes = coder.result(0);
-    return NativeFrame{plan.task->native, plan.task->frames, {bytes.begin(), bytes.end()}};
+TranscodeReason Transcoder::lend_frame(const DataSet& source, std::string_view source_syntax,
+                                       std::string_view target_syntax, std::uint32_t index,
+                                       const FrameUser& use) const {
+    try {
+        auto plan = plan_transcode(source, {own_, foreign_, source_syntax, target_syntax});
+        if (plan.reason != TranscodeReason::ok)
+            return plan.reason;
+        if (!plan.task || index >= plan.task->frames)
+            return TranscodeReason::not_image;
+        plan.task->encoder = nullptr; // native frames are the result
+        const TranscodeOptions options;
+        FrameCoder coder(*plan.task, options);
+        const auto reason = coder.run(index, 1);
+        if (reason == TranscodeReason::ok)
+            use(plan.task->native, coder.result(0));
+        return reason;
+    } catch (const std::bad_alloc&) {
+        return TranscodeReason::limits;
+    } catch (...) {
+        return TranscodeReason::internal;
+    }
 }
 
 TranscodeOutcome Transcoder::transcode(const DataSet& source, std::string_view source_syntax,

@@ -44,18 +44,23 @@ enum class TranscodeReason : std::uint8_t {
     frame_count,        // fragments or offset table do not match Number of Frames
     frame_too_large,
     corrupt_stream,
-    decoder_died,    // the codec worker that had a frame died, hung or gave nonsense
-    stream_mismatch, // codestream and header disagree
-    incompressible,  // the result is not smaller
-    verify_failed,   // decoded pixels differ from the source: a bug, never sent
-    signed_object,   // a digital signature covers Pixel Data
-    nested_pixels,   // encapsulated nested Pixel Data would be illegal in the target
-    unknown_vr,      // big endian UN cannot be swapped
-    limits,          // a bound was reached
-    write_failed,    // the sink refused (disk)
+    decoder_died,        // the codec worker that had a frame died, hung or gave nonsense
+    decoder_unavailable, // no worker, no memory: says nothing about the image
+    stream_mismatch,     // codestream and header disagree
+    incompressible,      // the result is not smaller
+    verify_failed,       // decoded pixels differ from the source: a bug, never sent
+    signed_object,       // a digital signature covers Pixel Data
+    nested_pixels,       // encapsulated nested Pixel Data would be illegal in the target
+    unknown_vr,          // big endian UN cannot be swapped
+    limits,              // a bound was reached
+    write_failed,        // the sink refused (disk)
     internal,
 };
 [[nodiscard]] std::string_view to_string(TranscodeReason reason);
+
+// Whether no other target could end better: what is wrong lies in the source's frames, or in what
+// decodes them.
+[[nodiscard]] bool lies_in_source(TranscodeReason reason);
 
 struct TranscodeOutcome {
     TranscodeReason reason = TranscodeReason::internal;
@@ -83,6 +88,11 @@ struct TranscodeOptions {
     bool decode_lossy = false;
     double worthwhile = 1.0; // result must be smaller than this × source when compressing a native
                              // source, else `incompressible`
+    std::uint64_t source_bytes =
+        0; // of the data set as it was received, if it was inflated since; 0: as it is
+    // A compressed result must be smaller than this many bytes, whatever the source, else
+    // `incompressible`.
+    std::uint64_t must_beat = UINT64_MAX;
     // Where the Basic Offset Table ends and the Extended one begins (PS3.5 A.4). Tests lower it.
     std::uint64_t basic_table_limit = 0xFFFF'FFFF;
 };
@@ -110,18 +120,14 @@ class Transcoder {
                                              std::string_view target_syntax,
                                              const TranscodeOptions& options, ByteSink& sink) const;
 
-
-    // One frame as the target's codec would see it, for whoever wants to try something on it.
-    struct NativeFrame {
-        codecs::PixelFormat format;
-        std::uint32_t frames = 1; // of the object
-        std::vector<std::byte> bytes;
-    };
-    // The frame with this index, else the middle one; nullopt if it cannot be had, for the reasons that a transcode to
-    // `target_syntax` would give.
-    [[nodiscard]] std::optional<NativeFrame> native_frame(const DataSet& source, std::string_view source_syntax,
-                                                          std::string_view target_syntax,
-                                                          std::optional<std::uint32_t> index) const;
+    // Lends one native frame, as the target's codec would see it, to whoever wants to try something
+    // on it. The reason is that of a transcode to `target_syntax` if the frame cannot be had; `use`
+    // is not called then.
+    using FrameUser =
+        std::function<void(const codecs::PixelFormat& format, std::span<const std::byte> frame)>;
+    [[nodiscard]] TranscodeReason lend_frame(const DataSet& source, std::string_view source_syntax,
+                                             std::string_view target_syntax, std::uint32_t index,
+                                             const FrameUser& use) const;
     [[nodiscard]] const codecs::Registry& own_codecs() const { return own_; }
 
   private:

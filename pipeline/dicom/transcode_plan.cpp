@@ -73,6 +73,7 @@ TranscodeReason Planner::check_syntaxes(std::string_view from_uid, std::string_v
         return TranscodeReason::internal;
     plan.encoding = Encoding::of(to->uid);
     plan.from_native = !from->encapsulated;
+    plan.from_lossy = !from->lossless;
     plan.to_native = !to->encapsulated;
     plan.to_deflated = to->deflated;
     return TranscodeReason::ok;
@@ -173,7 +174,8 @@ TranscodeReason Planner::check_encapsulated_source(const ElementRef& pixels) {
                                            .extended_offsets = value_of(0x0001),
                                            .extended_lengths = value_of(0x0002),
                                            .frames = task.frames,
-                                           .start = start});
+                                           .start = start,
+                                           .max_fragments = (1U << 20) + std::size_t{16} * task.frames});
     if (!fragments)
         return fragments.error() == FragmentFault::too_many ? TranscodeReason::limits
                                                             : TranscodeReason::frame_count;

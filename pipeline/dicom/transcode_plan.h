@@ -17,6 +17,7 @@ struct TranscodePlan {
     TranscodeReason reason = TranscodeReason::internal;
     Encoding encoding;        // of the target
     bool from_native = false; // nothing was compressed yet
+    bool from_lossy = false;  // by its syntax
     bool to_native = false;
     bool to_deflated = false;      // of those: the written data set is to be deflated
     std::optional<FrameTask> task; // if Pixel Data must be recoded

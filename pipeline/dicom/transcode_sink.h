@@ -34,6 +34,7 @@ class VectorSink final : public ByteSink {
     explicit VectorSink(std::uint64_t ceiling = UINT64_MAX) : ceiling_(ceiling) {}
     [[nodiscard]] bool write(std::span<const std::byte> bytes) override;
     [[nodiscard]] bool patch(std::uint64_t offset, std::span<const std::byte> bytes) override;
+    void reserve(std::uint64_t bytes) { bytes_.reserve(static_cast<std::size_t>(bytes)); }
     [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }
     [[nodiscard]] std::vector<std::byte> take() { return std::move(bytes_); }
 

@@ -159,26 +159,48 @@ void FileRecompressor::transcode_file(FileJob& job) const {
     const ScanLimits limits{.object_bytes = object_ceiling};
     const auto opened = OpenedDataSet::open(
         file.subspan(static_cast<std::size_t>(meta->dataset_offset)), source, limits);
+    job.received_bytes = file.size() - meta->dataset_offset;
     job.source.consumed(0);
     if (!opened)
         return keep_original(report, FileStatus::kept, to_string(opened.error().fault));
     const auto& data_set = opened->data_set();
-    const auto choice = options_.target_uid.empty() ? options_.choose(data_set, source)
-                                                    : Choice{options_.target_uid, {}};
-    if (choice.syntax == source && options_.target_uid.empty())
-        return keep_original(report, FileStatus::kept, to_string(choice.reason));
-    transcode_data_set(job, data_set, source, choice.syntax);
+    if (options_.target_uid.empty())
+        transcode_smallest(job, data_set, source);
+    else
+        transcode_data_set(job, data_set, source, options_.target_uid, UINT64_MAX);
+}
+
+// The trial may err, and some frame may have what the sample had not: then the next one.
+void FileRecompressor::transcode_smallest(FileJob& job, const DataSet& data_set,
+                                          std::string_view source) const {
+    const auto ranking = options_.choose(data_set, source);
+    std::string first_reason(to_string(ranking.reason));
+    for (const auto& target : ranking.syntaxes) {
+        if (target == source)
+            break;
+        transcode_data_set(job, data_set, source, target, job.received_bytes);
+        if (job.report.status != FileStatus::kept)
+            return;
+        if (&target == &ranking.syntaxes.front())
+            first_reason = job.report.reason;
+        job.begun.reset();
+        job.result = {};
+    }
+    keep_original(job.report, FileStatus::kept, first_reason);
 }
 
 void FileRecompressor::transcode_data_set(FileJob& job, const DataSet& data_set,
-                                          std::string_view source, std::string_view target) const {
+                                          std::string_view source, std::string_view target,
+                                          std::uint64_t must_beat) const {
     auto& report = job.report;
     auto meta = rewrite_file_meta(job.source.bytes(), target);
     if (!meta)
         return report.fail(meta.error().text);
     ResultSink sink(job, std::move(*meta), options_.result_in_memory);
-    const auto outcome =
-        transcoder_.transcode(data_set, source, target, transcode_options(job, data_set), sink);
+    auto how = transcode_options(job, data_set);
+    how.source_bytes = job.received_bytes;
+    how.must_beat = must_beat;
+    const auto outcome = transcoder_.transcode(data_set, source, target, how, sink);
     report.frames = outcome.frames;
     if (!sink.status())
         return report.fail(sink.status().error().text);

@@ -31,19 +31,22 @@ struct FileJob {
     Credit bytes; // of memory
     SourceFile source;
     std::shared_ptr<TargetFolder> folder;
-    std::string name; // in the folder
+    std::string name;                 // in the folder
+    std::uint64_t received_bytes = 0; // of the data set, as it lies in the file
     // What store() puts there: the file that was begun, else these bytes, else the source's own.
     std::optional<TargetFile> begun;
     std::vector<std::byte> result;
     bool dropped = false; // the run was stopped before this was worked on
 };
 
-// The UID of the syntax that this object should go to; if it is the source's own, why.
-struct Choice {
-    std::string syntax;
+// UIDs of the syntaxes to try on an object, best first; its own among them ends that. If that is
+// the first, why.
+struct Ranking {
+    std::vector<std::string> syntaxes;
     TranscodeReason reason = TranscodeReason::ok;
 };
-using ChooseSyntax = std::function<Choice(const DataSet& data_set, std::string_view source_syntax)>;
+using ChooseSyntax =
+    std::function<Ranking(const DataSet& data_set, std::string_view source_syntax)>;
 
 struct FileOptions {
     std::string target_uid; // empty: `choose` says
@@ -66,8 +69,9 @@ class FileRecompressor {
 
   private:
     void transcode_file(FileJob& job) const;
+    void transcode_smallest(FileJob& job, const DataSet& data_set, std::string_view source) const;
     void transcode_data_set(FileJob& job, const DataSet& data_set, std::string_view source,
-                            std::string_view target) const;
+                            std::string_view target, std::uint64_t must_beat) const;
     [[nodiscard]] TranscodeOptions transcode_options(FileJob& job, const DataSet& data_set) const;
     void store_file(FileJob& job) const;
 

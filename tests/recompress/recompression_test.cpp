@@ -139,16 +139,16 @@ TEST_F(Run, ChoosesPerObject) {
     write("in/a", dicom_file());
     auto options = to_jpeg_ls();
     options.target_uid.clear();
-    options.choose = [](const DataSet&, std::string_view) { return Choice{std::string(uid::jpeg2000), {}}; };
+    options.choose = [](const DataSet&, std::string_view) { return Ranking{{std::string(uid::jpeg2000)}, {}}; };
     ASSERT_TRUE(run(options, transcoder_));
     EXPECT_EQ(reports_["a"].to, "jpeg2000");
     options.choose = [](const DataSet&, std::string_view source) {
-        return Choice{std::string(source), TranscodeReason::incompressible};
+        return Ranking{{std::string(source)}, TranscodeReason::incompressible};
     };
     ASSERT_TRUE(run(options, transcoder_));
     EXPECT_EQ(reports_["a"].status, FileStatus::kept);
     EXPECT_EQ(reports_["a"].reason, "incompressible");
-    options.choose = [](const DataSet&, std::string_view) -> Choice {
+    options.choose = [](const DataSet&, std::string_view) -> Ranking {
         throw std::runtime_error("why");
     };
     ASSERT_TRUE(run(options, transcoder_));
