@@ -30,6 +30,13 @@ void add_status(Router& router, nlohmann::json& status) {
                           {"duplicates", intake.duplicates.load()}, {"versions", intake.versions.load()},
                           {"refused", intake.refused.load()},      {"unreadable", intake.unreadable.load()}};
     status["flow"] = flow_json(router.flow_counters());
+    const auto& workers = router.codec_worker_counters();
+    status["codec_workers"] = {{"started", workers.started.load()},
+                               {"decoded", workers.decoded.load()},
+                               {"died", workers.died.load()},
+                               {"timed_out", workers.timed_out.load()},
+                               {"lied", workers.lied.load()},
+                               {"not_started", workers.not_started.load()}};
     status["memory"] = {{"budget", router.budget().total()},
                         {"used", router.budget().used()},
                         {"peak", router.budget().peak()}};

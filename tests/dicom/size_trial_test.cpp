@@ -95,6 +95,31 @@ TEST(SizeTrial, LeavesWellCompressedObjectsAlone) {
     EXPECT_EQ(SizeTrial(transcoder, opened->data_set(), best).best(auto_candidates()), best);
 }
 
+// Frames that cannot be had are not "in the smallest syntax already".
+TEST(SizeTrial, SaysWhatIsWrongWithTheFrames) {
+    const Tree tree = object(gray(12));
+    const auto streams = streams_of(tree, uid::jpeg_ls);
+    const Bytes cut(streams[0].begin(), streams[0].begin() + 60);
+    const Bytes bytes = encapsulated(tree, {{}, cut});
+    const Transcoder transcoder(all());
+    const DataSet data_set = scan(bytes, uid::jpeg_ls);
+    SizeTrial trial(transcoder, data_set, uid::jpeg_ls);
+    EXPECT_THAT(trial.rank(auto_candidates()), ElementsAre(uid::jpeg_ls));
+    EXPECT_EQ(trial.reason(), TranscodeReason::corrupt_stream);
+}
+
+// A ranking may err: what must be smaller is not made if it is not.
+TEST(MustBeat, ACompressedResultThatIsNotSmallerIsIncompressible) {
+    const Tree tree = object(gray(12, 3));
+    const auto streams = streams_of(tree, uid::jpeg_ls);
+    const Bytes bytes = encapsulated(tree, {{}, streams[0], streams[1], streams[2]});
+    TranscodeOptions options;
+    EXPECT_EQ(to_string(transcode(bytes, uid::jpeg_ls, uid::jpeg2000, options).outcome.reason), "ok");
+    options.must_beat = 1000;
+    EXPECT_EQ(to_string(transcode(bytes, uid::jpeg_ls, uid::jpeg2000, options).outcome.reason), "incompressible");
+    EXPECT_EQ(to_string(transcode(bytes, uid::jpeg_ls, uid::explicit_le, options).outcome.reason), "ok");
+}
+
 struct Row {
     std::string path, modality;
 };

@@ -38,6 +38,7 @@ TEST_F(Graph, EncodesOncePerSyntaxForAllDestinations) {
     EXPECT_EQ(instances, 5U);
     EXPECT_EQ(made, 10U) << "five as JPEG-LS, five as JPEG 2000";
     for (const auto& row : rows()) {
+        EXPECT_TRUE(row.row.pixel_digest) << "the journal keeps the digest of the pixels";
         const auto& wanted = row.delivery.destination;
         EXPECT_EQ(row.delivery.syntax, wanted == "c"   ? explicit_le
                                        : wanted == "d" ? "1.2.840.10008.1.2.4.90"

@@ -64,6 +64,23 @@ TEST_F(Ladder, AutoGoesOnOnlyIfTheObjectAsItIsIsRefused) {
     EXPECT_THAT(ladder({"auto", "implicit-le"}).steps, Contains(uid::implicit_le));
 }
 
+// A node that takes only what every node must take.
+TEST_F(Ladder, AutoEndsWithTheNativeSyntaxes) {
+    for (const auto candidate : auto_candidates())
+        refuse(candidate);
+    refuse(explicit_le);
+    const auto made = ladder({"auto"});
+    EXPECT_THAT(made.steps, ElementsAre(uid::implicit_le, explicit_le));
+    EXPECT_TRUE(made.if_smaller.empty());
+}
+
+TEST_F(Ladder, WhatAutoPutsBeforeTheObjectMustBeSmallerThanIt) {
+    const auto made = ladder({"auto"});
+    EXPECT_THAT(made.if_smaller, ::testing::ElementsAreArray(made.steps.begin(), made.steps.end() - 1));
+    refuse(explicit_le);
+    EXPECT_TRUE(ladder({"auto"}).if_smaller.empty());
+}
+
 TEST_F(Ladder, AutoWithNothingAcceptedSaysSo) {
     for (const auto candidate : auto_candidates())
         refuse(candidate);
@@ -84,15 +101,15 @@ TEST_F(Ladder, LossyPixelsGoAsTheyCame) {
 TEST_F(Ladder, LossyPixelsAreDecodedForADestinationThatRefusesThem) {
     refuse(uid::jpeg_ls_near);
     const auto made = ladder({"jpeg-ls", "auto", "explicit-le"}, uid::jpeg_ls_near);
-    EXPECT_THAT(made.steps, ElementsAre(uid::explicit_le, uid::jpeg_ls_near));
+    EXPECT_THAT(made.steps, ElementsAre(uid::explicit_le, uid::implicit_le, uid::jpeg_ls_near));
     EXPECT_EQ(made.reason, "lossy_source");
 }
 
 TEST_F(Ladder, ProposesAllThatAutoChoosesFrom) {
     const auto proposed = proposed_syntaxes({"jpeg2000", "auto", "explicit-le", "original"});
     EXPECT_EQ(proposed.front(), uid::jpeg2000);
-    EXPECT_EQ(proposed.back(), uid::explicit_le);
-    EXPECT_EQ(proposed.size(), auto_candidates().size() + 1);
+    EXPECT_EQ(proposed.back(), uid::implicit_le);
+    EXPECT_EQ(proposed.size(), auto_candidates().size() + 2);
 }
 
 } // namespace
