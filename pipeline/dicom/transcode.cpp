@@ -278,6 +278,8 @@ std::string_view to_string(TranscodeReason reason) {
         return "corrupt_stream";
     case TranscodeReason::decoder_died:
         return "decoder_died";
+    case TranscodeReason::decoder_unavailable:
+        return "decoder_unavailable";
     case TranscodeReason::stream_mismatch:
         return "stream_mismatch";
     case TranscodeReason::incompressible:

@@ -45,6 +45,7 @@ enum class TranscodeReason : std::uint8_t {
     frame_too_large,
     corrupt_stream,
     decoder_died,    // the codec worker that had a frame died, hung or gave nonsense
+    decoder_unavailable, // no worker or no memory: says nothing about the stream
     stream_mismatch, // codestream and header disagree
     incompressible,  // the result is not smaller
     verify_failed,   // decoded pixels differ from the source: a bug, never sent
