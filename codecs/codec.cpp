@@ -20,6 +20,8 @@ std::string_view to_string(CodecStatus status) {
         return "failed";
     case CodecStatus::died:
         return "died";
+    case CodecStatus::unavailable:
+        return "unavailable";
     }
     return "failed";
 }

@@ -22,6 +22,7 @@ enum class CodecStatus : std::uint8_t {
     mismatch,       // the stream's dimensions, components or precision contradict the header
     failed,         // the library reported an error that fits none of the above
     died,           // the process that decoded it ended, hung or gave nonsense (codec workers only)
+    unavailable,    // the decoder could not be run (no worker, no memory): nothing about the stream
 };
 [[nodiscard]] std::string_view
 to_string(CodecStatus status); // "ok", "dirty_bits", ... (a metric label)

@@ -23,7 +23,7 @@ class Inflater { // owns zlib's state
 
     CodecStatus run(std::span<const std::byte> in, std::span<std::byte> out) {
         if (!ready_)
-            return CodecStatus::failed;
+            return CodecStatus::unavailable;
         if (in.size() > std::numeric_limits<uInt>::max())
             return CodecStatus::corrupt;
         // zlib's next_in is not const, but zlib does not write to it.
@@ -33,7 +33,7 @@ class Inflater { // owns zlib's state
         stream_.avail_out = static_cast<uInt>(out.size()); // at most max_frame_bytes
         const int result = inflate(&stream_, Z_FINISH);
         if (result == Z_MEM_ERROR)
-            return CodecStatus::failed;
+            return CodecStatus::unavailable;
         if (result != Z_STREAM_END)
             // Room is gone and the stream goes on: another size than the header's. Else it is cut.
             return result == Z_BUF_ERROR && stream_.avail_out == 0 && stream_.avail_in > 0
@@ -90,7 +90,7 @@ CodecStatus DeflatedFrameCodec::decode(std::span<const std::byte> stream, const 
     try {
         return decode_checked(stream, format, out);
     } catch (const std::bad_alloc&) {
-        return CodecStatus::failed;
+        return CodecStatus::unavailable;
     }
 }
 

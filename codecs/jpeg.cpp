@@ -31,7 +31,7 @@ class Decompressor {
     CodecStatus run(std::span<const std::byte> stream, const JpegHeader& header, JpegColour colour,
                     std::span<std::byte> out) {
         if (setjmp(errors_.way_out) != 0)
-            return errors_.base.msg_code == JERR_OUT_OF_MEMORY ? CodecStatus::failed
+            return errors_.base.msg_code == JERR_OUT_OF_MEMORY ? CodecStatus::unavailable
                                                                : CodecStatus::corrupt;
         jpeg_create_decompress(&info_);
         jpeg_mem_src(&info_, reinterpret_cast<const unsigned char*>(stream.data()), stream.size());
@@ -139,7 +139,7 @@ CodecStatus JpegCodec::decode(std::span<const std::byte> stream, const PixelForm
     try {
         return decode_checked(stream, format, decoded_format(format), out);
     } catch (const std::bad_alloc&) {
-        return CodecStatus::failed;
+        return CodecStatus::unavailable;
     }
 }
 

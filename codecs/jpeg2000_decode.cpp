@@ -117,7 +117,7 @@ CodecStatus run_decoder(const Jpeg2000Header& header, Image& image) {
     const Coder codec{opj_create_decompress(OPJ_CODEC_J2K)};
     const Stream stream = source_stream(source);
     if (!codec || !stream)
-        return CodecStatus::failed;
+        return CodecStatus::unavailable;
     silence(codec.get());
     opj_dparameters_t parameters;
     opj_set_default_decoder_parameters(&parameters);
@@ -181,7 +181,7 @@ CodecStatus decode_jpeg2000(std::span<const std::byte> stream, const PixelFormat
     try {
         return decode_checked(stream, format, syntax, out);
     } catch (const std::bad_alloc&) {
-        return CodecStatus::failed;
+        return CodecStatus::unavailable;
     }
 }
 

@@ -358,10 +358,11 @@ class Parser {
 };
 
 // JP2 files in fragments are wrong (PS3.5 A.4.4) but exist: the codestream is in box jp2c
-// (T.800 annex I.4). Empty if there is none.
+// (T.800 annex I.4). Empty if there is none, or several: a second one would be a frame that nobody decodes.
 std::span<const std::byte> unwrap_jp2(std::span<const std::byte> stream) {
     constexpr std::uint32_t jp2c = 0x6A703263;
     ByteReader reader{stream};
+    std::span<const std::byte> codestream;
     while (!reader.failed() && reader.left() >= 8) {
         std::uint64_t length = reader.u32();
         const std::uint32_t type = reader.u32();
@@ -374,10 +375,13 @@ std::span<const std::byte> unwrap_jp2(std::span<const std::byte> stream) {
         if (reader.failed() || (length != 0 && length < header) || body > reader.left())
             return {};
         const auto content = reader.take(body);
-        if (type == jp2c)
-            return content;
+        if (type != jp2c)
+            continue;
+        if (!codestream.empty())
+            return {};
+        codestream = content;
     }
-    return {};
+    return codestream;
 }
 
 constexpr std::array jp2_signature{std::byte{0x00}, std::byte{0x00}, std::byte{0x00},

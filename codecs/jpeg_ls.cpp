@@ -81,7 +81,7 @@ CodecStatus run_decoder(std::span<const std::byte> stream, const JpegLsHeader& h
                         std::span<std::byte> out) {
     const Decoder decoder{charls_jpegls_decoder_create()};
     if (!decoder)
-        return CodecStatus::failed;
+        return CodecStatus::unavailable;
     charls_frame_info info{};
     if (!good(
             charls_jpegls_decoder_set_source_buffer(decoder.get(), stream.data(), stream.size())) ||
@@ -92,9 +92,11 @@ CodecStatus run_decoder(std::span<const std::byte> stream, const JpegLsHeader& h
     if (info.width != header.width || info.height != header.height ||
         info.component_count != header.components || info.bits_per_sample != header.precision)
         return CodecStatus::corrupt;
-    return good(charls_jpegls_decoder_decode_to_buffer(decoder.get(), out.data(), out.size(), 0))
-               ? CodecStatus::ok
-               : CodecStatus::corrupt;
+    const charls_jpegls_errc result =
+        charls_jpegls_decoder_decode_to_buffer(decoder.get(), out.data(), out.size(), 0);
+    if (result == charls::jpegls_errc::not_enough_memory)
+        return CodecStatus::unavailable;
+    return good(result) ? CodecStatus::ok : CodecStatus::corrupt;
 }
 
 // A codec of 1999 (official WG04 samples hold its streams) pads with 00 before EOI, which CharLS
@@ -193,7 +195,7 @@ CodecStatus decode_guarded(std::span<const std::byte> stream, const PixelFormat&
     try {
         return decode_checked(stream, format, loss, out);
     } catch (const std::bad_alloc&) {
-        return CodecStatus::failed;
+        return CodecStatus::unavailable;
     }
 }
 

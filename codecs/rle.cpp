@@ -236,7 +236,7 @@ CodecStatus RleCodec::decode(std::span<const std::byte> stream, const PixelForma
     try {
         return decode_checked(stream, format, out);
     } catch (const std::bad_alloc&) {
-        return CodecStatus::failed;
+        return CodecStatus::unavailable;
     }
 }
 

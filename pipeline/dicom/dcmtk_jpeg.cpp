@@ -42,12 +42,14 @@ CodecStatus run_decoder(std::span<const std::byte> stream, std::span<std::byte> 
     const DJCodecParameter parameters(ECC_lossyYCbCr, EDC_never, EUC_never, EPC_colorByPixel);
     Silent<Base> decoder(parameters, OFFalse);
     if (decoder.init().bad())
-        return CodecStatus::failed;
+        return CodecStatus::unavailable;
     // DCMTK's parameter is not const; it does not write to it.
     auto* in = reinterpret_cast<Uint8*>(const_cast<std::byte*>(stream.data()));
     const OFCondition result =
         decoder.decode(in, static_cast<Uint32>(stream.size()), reinterpret_cast<Uint8*>(out.data()),
                        static_cast<Uint32>(out.size()), OFFalse);
+    if (result == EC_MemoryExhausted)
+        return CodecStatus::unavailable;
     // Also bad when it asks for more data: all there is was given.
     return result.good() && !decoder.warned() ? CodecStatus::ok : CodecStatus::corrupt;
 }
@@ -175,7 +177,7 @@ CodecStatus JpegLosslessCodec::decode(std::span<const std::byte> stream, const P
     try {
         return decode_lossless(stream, format, predictors_ == Predictors::all, out);
     } catch (const std::bad_alloc&) {
-        return CodecStatus::failed;
+        return CodecStatus::unavailable;
     }
 }
 
@@ -200,7 +202,7 @@ CodecStatus JpegExtendedCodec::decode(std::span<const std::byte> stream, const P
         return twelve ? decode_12_bits(stream, header, format, out)
                       : eight_bits_.decode(stream, format, out);
     } catch (const std::bad_alloc&) {
-        return CodecStatus::failed;
+        return CodecStatus::unavailable;
     }
 }
 

@@ -37,6 +37,8 @@ TranscodeReason reason_of_decode(codecs::CodecStatus status) {
         return TranscodeReason::stream_mismatch;
     case CodecStatus::died:
         return TranscodeReason::decoder_died;
+    case CodecStatus::unavailable:
+        return TranscodeReason::decoder_unavailable;
     default:
         return TranscodeReason::corrupt_stream;
     }

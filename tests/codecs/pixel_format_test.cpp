@@ -72,6 +72,7 @@ TEST(CodecStatus, LabelsAreDistinct) {
     EXPECT_EQ(to_string(CodecStatus::corrupt), "corrupt");
     EXPECT_EQ(to_string(CodecStatus::mismatch), "mismatch");
     EXPECT_EQ(to_string(CodecStatus::failed), "failed");
+    EXPECT_EQ(to_string(CodecStatus::unavailable), "unavailable");
 }
 
 } // namespace

@@ -178,6 +178,7 @@ TEST(TranscodeReason, limits_of_expansion) {
 // A codec of a worker that did not survive this frame.
 class DeadCodec final : public codecs::Codec {
   public:
+    explicit DeadCodec(codecs::CodecStatus status) : status_(status) {}
     std::string_view name() const override { return "dead"; }
     bool can_encode(const codecs::PixelFormat&) const override { return false; }
     codecs::CodecStatus encode(const codecs::FrameView&, const codecs::EncodeOptions&,
@@ -186,17 +187,20 @@ class DeadCodec final : public codecs::Codec {
     }
     codecs::CodecStatus decode(std::span<const std::byte>, const codecs::PixelFormat&,
                                codecs::FrameBuffer&) const override {
-        return codecs::CodecStatus::died;
+        return status_;
     }
+
+  private:
+    codecs::CodecStatus status_;
 };
 
-TEST(TranscodeReason, decoder_died) {
+std::string_view reason_for(codecs::CodecStatus status) {
     codecs::Registry foreign{codecs::Registry::Empty{}};
-    foreign.add(uid::jpeg_ls, std::make_unique<DeadCodec>());
+    foreign.add(uid::jpeg_ls, std::make_unique<DeadCodec>(status));
     const Bytes native = write(object(gray(12)), {});
     VectorSink coded;
     const DataSet source = scan(native, uid::explicit_le);
-    ASSERT_EQ(
+    EXPECT_EQ(
         Transcoder(registry()).transcode(source, uid::explicit_le, uid::jpeg_ls, {}, coded).reason,
         TranscodeReason::ok);
     const Bytes bytes = to_bytes(coded.bytes());
@@ -204,7 +208,15 @@ TEST(TranscodeReason, decoder_died) {
     const auto outcome =
         Transcoder(registry(), foreign)
             .transcode(scan(bytes, uid::jpeg_ls), uid::jpeg_ls, uid::explicit_le, {}, out);
-    EXPECT_EQ(to_string(outcome.reason), "decoder_died");
+    return to_string(outcome.reason);
+}
+
+TEST(TranscodeReason, decoder_died) {
+    EXPECT_EQ(reason_for(codecs::CodecStatus::died), "decoder_died");
+}
+
+TEST(TranscodeReason, decoder_unavailable) {
+    EXPECT_EQ(reason_for(codecs::CodecStatus::unavailable), "decoder_unavailable");
 }
 
 TEST(TranscodeReason, limits) {
