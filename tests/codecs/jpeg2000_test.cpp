@@ -275,6 +275,10 @@ TEST_F(Jpeg2000Foreign, Jp2BoxesAreUnwrapped) { // codecs.md §4 row 32
         file.insert(file.end(), part.begin(), part.end());
     ASSERT_EQ(decode(file), CodecStatus::ok);
     EXPECT_TRUE(decoded == frame);
+    FrameBuffer two = file; // a second codestream would be a frame that nobody decodes
+    const FrameBuffer second = box("jp2c", stream);
+    two.insert(two.end(), second.begin(), second.end());
+    EXPECT_EQ(decode(two), CodecStatus::corrupt);
     for (std::size_t size = 0; size < 60; ++size)
         EXPECT_EQ(decode(FrameBuffer(file.begin(), file.begin() + static_cast<long>(size))),
                   CodecStatus::corrupt);

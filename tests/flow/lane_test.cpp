@@ -2,6 +2,8 @@
 
 #include "flow_fixture.h"
 
+#include "codecs/jpeg_ls.h"
+
 #include "pipeline/feeder.h"
 
 #include <stdexcept>
@@ -153,6 +155,48 @@ TEST_F(LaneTest, NothingAcceptedIsAnObjectFailure) {
     EXPECT_TRUE(all_in(DeliveryState::failed, 1));
     EXPECT_EQ(script.count(), 0);
     EXPECT_NE(rows()[0].delivery.last_error.find("SOP class"), std::string::npos);
+}
+
+// Decodes only after a while, as when no codec worker could be started.
+class LateCodec final : public codecs::Codec {
+  public:
+    LateCodec(std::atomic<int>& refusals) : refusals_(refusals) {}
+    std::string_view name() const override { return own_.name(); }
+    bool can_encode(const codecs::PixelFormat& format) const override { return own_.can_encode(format); }
+    codecs::CodecStatus encode(const codecs::FrameView& frame, const codecs::EncodeOptions& options,
+                               codecs::FrameBuffer& out, codecs::AttributeChanges& changes) const override {
+        return own_.encode(frame, options, out, changes);
+    }
+    codecs::CodecStatus decode(std::span<const std::byte> stream, const codecs::PixelFormat& format,
+                               codecs::FrameBuffer& out) const override {
+        return refusals_-- > 0 ? codecs::CodecStatus::unavailable : own_.decode(stream, format, out);
+    }
+
+  private:
+    codecs::JpegLsCodec own_;
+    std::atomic<int>& refusals_;
+};
+
+// The destination takes only what we cannot make for want of a decoder: that is not the object's fault.
+TEST_F(LaneTest, TroubleOfOursUsesUpNoAttempts) {
+    start({"explicit-le"});
+    script.refused_syntaxes = {std::string(jpeg_ls)};
+    const auto native = small_image("2.25.9", 1, "CT", false, 32);
+    const auto data_set = DataSet::scan(native, Encoding::of(explicit_le));
+    ASSERT_TRUE(data_set);
+    VectorSink coded;
+    ASSERT_EQ(transcoder.transcode(*data_set, explicit_le, jpeg_ls, {}, coded).reason, TranscodeReason::ok);
+    std::atomic<int> refusals{2 * config.destinations[0].retry.object_attempts + 2};
+    registry.add(jpeg_ls, std::make_unique<LateCodec>(refusals));
+    auto reception =
+        intake->begin({"TEST", "DCMFLOW", "127.0.0.1", unix_ms_now()}, ct_image, "2.25.9", jpeg_ls);
+    reception->write(coded.bytes());
+    ASSERT_EQ(reception->finish().verdict, Verdict::stored);
+    go();
+    EXPECT_TRUE(all_in(DeliveryState::delivered, 1));
+    EXPECT_EQ(rows()[0].delivery.attempts, 0);
+    EXPECT_EQ(rows()[0].delivery.syntax, explicit_le);
+    EXPECT_LE(refusals, 0);
 }
 
 TEST_F(LaneTest, ResourcesOutBacksTheLaneOffAndCountsNothing) {
