@@ -179,7 +179,7 @@ void Router::stop() {
             std::unique_lock lock(mutex);
             timer.wait_until(lock, stop, deadline, [] { return false; });
             if (!stop.stop_requested())
-                flow_->cancel();
+                cancel_work();
         });
         flow_->drain();
         stopping.back().request_stop();
@@ -187,6 +187,12 @@ void Router::stop() {
     spool_->journal().flush();
     spool_->journal().on_work({}); // feeder and lanes go before the journal does
     logger_.log(LogLevel::info, "stopped", {});
+}
+
+// The flow first: a frame that finds no decoder now must not end as a job that sends its original.
+void Router::cancel_work() {
+    flow_->cancel();
+    codecs_.workers().stop();
 }
 
 Lane* Router::lane(std::string_view destination) {

@@ -57,6 +57,7 @@ class Router {
     void try_codec_workers();
     void report_start(const StartReport& report);
     void warn_of_strays();
+    void cancel_work();
     void keep_house(const std::stop_token& stop);
 
     const Config config_;

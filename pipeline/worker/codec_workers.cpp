@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
+#include <new>
+#include <sys/eventfd.h>
 #include <thread>
 #include <utility>
 
@@ -15,12 +18,9 @@ namespace {
 
 using codecs::CodecStatus;
 using namespace worker;
-using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds first_back_off{100};
-constexpr milliseconds longest_back_off{30'000};
-constexpr std::uint64_t keep_bytes = 64ULL << 20; // of shared memory, in each place
+constexpr std::uint64_t keep_bytes = 4ULL << 20; // of both areas of a place's shared memory
 
 WorkerEvent::Kind kind_of(Exchange exchange) {
     switch (exchange) {
@@ -83,7 +83,8 @@ class CodecWorkers::Lease {
     Place* place_;
 };
 
-CodecWorkers::CodecWorkers(CodecWorkersOptions options) : options_(std::move(options)) {
+CodecWorkers::CodecWorkers(CodecWorkersOptions options)
+    : options_(std::move(options)), stop_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     const unsigned count =
         options_.count != 0 ? options_.count : std::max(1U, std::thread::hardware_concurrency());
     for (unsigned i = 0; i < count; ++i)
@@ -104,17 +105,35 @@ CodecStatus CodecWorkers::decode(std::string_view uid, std::span<const std::byte
     if (uid.size() > max_uid || stream.size() > max_stream_bytes ||
         pixel_bytes > codecs::max_frame_bytes || !format.problem().empty())
         return CodecStatus::unsupported;
-    Error error;
-    const Lease lease(*this, take(error));
-    if (lease.get() == nullptr)
-        return CodecStatus::failed;
-    return decode_in(*lease.get(), uid, stream, format, pixel_bytes, out);
+    try {
+        Error error;
+        const Lease lease(*this, take(error));
+        if (lease.get() == nullptr)
+            return CodecStatus::unavailable;
+        return decode_in(*lease.get(), uid, stream, format, pixel_bytes, out);
+    } catch (const std::exception&) { // this process is short of memory
+        return CodecStatus::unavailable;
+    }
+}
+
+void CodecWorkers::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopped_ = true;
+        last_error_.code = ErrorCode::stopped;
+    }
+    constexpr std::uint64_t one = 1;
+    // Never read, so a second write changes nothing.
+    [[maybe_unused]] const auto written = ::write(stop_.get(), &one, sizeof one);
+    given_.notify_all();
 }
 
 CodecStatus CodecWorkers::decode_in(Place& place, std::string_view uid,
                                     std::span<const std::byte> stream,
                                     const codecs::PixelFormat& format, std::uint64_t pixel_bytes,
                                     codecs::FrameBuffer& out) {
+    if (!place.memory.reserve(stream.size(), pixel_bytes))
+        return CodecStatus::unavailable;
     if (!stream.empty())
         std::memcpy(place.memory.stream().data(), stream.data(), stream.size());
     Request request = make_request(uid, stream.size(), format, pixel_bytes);
@@ -129,9 +148,13 @@ CodecStatus CodecWorkers::decode_in(Place& place, std::string_view uid,
             const auto pixels = place.memory.pixels().first(pixel_bytes);
             out.assign(pixels.begin(), pixels.end());
             counters_.decoded.fetch_add(1, std::memory_order_relaxed);
-        } else if (status == CodecStatus::failed) {
-            place.process.reset(); // perhaps short of memory: the next frame gets a fresh one
+        } else if (status == CodecStatus::unavailable) {
+            place.process.reset(); // its heap may be in pieces: the next frame gets a fresh one
+            counters_.out_of_memory.fetch_add(1, std::memory_order_relaxed);
         }
+    } else if (exchange == Exchange::stopped) {
+        place.process.reset();
+        status = CodecStatus::unavailable;
     } else {
         retire(place, kind_of(exchange), uid);
     }
@@ -141,9 +164,9 @@ CodecStatus CodecWorkers::decode_in(Place& place, std::string_view uid,
 }
 
 // A free place, best with a worker in it. Null, with the lock: none may be started now, and none
-// runs.
+// runs; or all has been stopped.
 CodecWorkers::Place* CodecWorkers::choose(std::unique_lock<std::mutex>& lock) {
-    for (;;) {
+    while (!stopped_) {
         Place* empty = nullptr;
         bool any_taken = false;
         for (const auto& place : places_) {
@@ -156,14 +179,18 @@ CodecWorkers::Place* CodecWorkers::choose(std::unique_lock<std::mutex>& lock) {
                 empty = place.get();
             }
         }
-        if (empty != nullptr && !is_backing_off()) {
+        if (empty != nullptr && back_off_.over(steady_clock::now())) {
             empty->taken = true;
             return empty;
         }
         if (!any_taken)
             return nullptr;
-        given_.wait(lock);
+        if (empty != nullptr)
+            given_.wait_until(lock, back_off_.until());
+        else
+            given_.wait(lock);
     }
+    return nullptr;
 }
 
 CodecWorkers::Place* CodecWorkers::take(Error& error) {
@@ -195,56 +222,74 @@ void CodecWorkers::give(Place& place) {
     given_.notify_all(); // if none can be started now, all who wait must hear it
 }
 
-bool CodecWorkers::is_backing_off() const {
-    return back_off_.count() > 0 && steady_clock::now() < next_start_;
+Status CodecWorkers::start_process(Place& place) {
+    if (!stop_)
+        return fail(ErrorCode::memory, "no descriptor for the codec workers");
+    if (!place.memory) {
+        auto memory = SharedMemory::create();
+        if (!memory)
+            return tl::unexpected(memory.error());
+        place.memory = std::move(*memory);
+    }
+    auto process = WorkerProcess::start(options_.executable, place.memory, options_.start_deadline,
+                                        stop_.get());
+    if (!process)
+        return tl::unexpected(process.error());
+    place.process = std::move(*process);
+    return {};
 }
 
 Status CodecWorkers::start(Place& place) {
-    Status result;
-    if (!place.memory) {
-        if (auto memory = SharedMemory::create())
-            place.memory = std::move(*memory);
-        else
-            result = tl::unexpected(memory.error());
-    }
-    if (result) {
-        if (auto process =
-                WorkerProcess::start(options_.executable, place.memory, options_.start_deadline))
-            place.process = std::move(*process);
-        else
-            result = tl::unexpected(process.error());
-    }
+    const auto began = steady_clock::now();
+    const Status result = start_process(place);
     {
         const std::lock_guard lock(mutex_);
-        back_off_ =
-            result ? milliseconds{0} : std::clamp(back_off_ * 2, first_back_off, longest_back_off);
-        next_start_ = steady_clock::now() + back_off_;
-        if (!result)
+        if (stopped_ && !result)
+            return result; // nobody's fault
+        if (result) {
+            back_off_.succeeded();
+        } else {
+            back_off_.failed(began, steady_clock::now());
             last_error_ = result.error();
+        }
     }
-    if (result)
+    if (result) {
         counters_.started.fetch_add(1, std::memory_order_relaxed);
-    else
+    } else {
+        count(WorkerEvent::Kind::not_started);
         report(WorkerEvent{WorkerEvent::Kind::not_started, 0, 0, 0, {}, result.error().text});
+    }
     return result;
 }
 
 void CodecWorkers::retire(Place& place, WorkerEvent::Kind kind, std::string_view syntax) {
-    const pid_t pid = place.process->pid();
-    const Ending ending = place.process->end();
-    place.process.reset();
-    report(WorkerEvent{kind, pid, ending.signal, ending.exit_code, std::string(syntax),
-                       ending.last_words});
+    const auto process = std::exchange(place.process, nullptr);
+    const pid_t pid = process->pid();
+    count(kind);
+    try {
+        const Ending ending = process->end();
+        report(WorkerEvent{kind, pid, ending.signal, ending.exit_code, std::string(syntax),
+                           ending.last_words});
+    } catch (const std::bad_alloc&) { // only its story is lost
+        return;
+    }
 }
 
-void CodecWorkers::report(const WorkerEvent& event) {
-    auto& counter = event.kind == WorkerEvent::Kind::died        ? counters_.died
-                    : event.kind == WorkerEvent::Kind::timed_out ? counters_.timed_out
-                    : event.kind == WorkerEvent::Kind::lied      ? counters_.lied
-                                                                 : counters_.not_started;
+void CodecWorkers::count(WorkerEvent::Kind kind) {
+    auto& counter = kind == WorkerEvent::Kind::died        ? counters_.died
+                    : kind == WorkerEvent::Kind::timed_out ? counters_.timed_out
+                    : kind == WorkerEvent::Kind::lied      ? counters_.lied
+                                                           : counters_.not_started;
     counter.fetch_add(1, std::memory_order_relaxed);
-    if (options_.on_event)
-        options_.on_event(event);
+}
+
+void CodecWorkers::report(const WorkerEvent& event) const {
+    try {
+        if (options_.on_event)
+            options_.on_event(event);
+    } catch (const std::exception&) { // a line of the log; the frame matters more
+        return;
+    }
 }
 
 std::vector<pid_t> CodecWorkers::pids() const {

@@ -3,11 +3,14 @@
 // Owned by the Router (or a bulk run) and outlives every codec made of it. decode() from any
 // thread: a caller takes a place, beyond `count` callers wait for one. Workers are started when
 // first needed and kept; one that dies, hangs or lies is replaced, and costs the frame that it had.
+// One that ran out of memory is replaced too. stop() ends all waiting, for a drain that is over.
 // It never decodes in this process.
 #pragma once
 
 #include "codecs/codec.h"
 #include "pipeline/result.h"
+#include "pipeline/worker/back_off.h"
+#include "pipeline/worker/descriptor.h"
 
 #include <atomic>
 #include <chrono>
@@ -46,6 +49,7 @@ struct CodecWorkersOptions {
     std::chrono::milliseconds deadline_per_mib{500};
     std::chrono::milliseconds start_deadline{30'000};
     // From any thread that decodes, one call for each worker lost. May not call back into the pool.
+    // What it throws is dropped.
     std::function<void(const WorkerEvent&)> on_event;
 };
 
@@ -56,6 +60,7 @@ struct CodecWorkersCounters {
     std::atomic<std::uint64_t> timed_out{0};
     std::atomic<std::uint64_t> lied{0};
     std::atomic<std::uint64_t> not_started{0};
+    std::atomic<std::uint64_t> out_of_memory{0}; // replaced because a frame took all they may have
 };
 
 class CodecWorkers {
@@ -69,11 +74,16 @@ class CodecWorkers {
     [[nodiscard]] Status try_one();
 
     // As Codec::decode does; `pixel_bytes` is decoded_format(format).frame_bytes(). `died` if the
-    // worker did not survive this frame, `failed` if none can be started.
+    // worker did not survive this frame, `unavailable` if none can be started, memory is out, or
+    // the pool has been stopped. Never throws.
     [[nodiscard]] codecs::CodecStatus decode(std::string_view transfer_syntax_uid,
                                              std::span<const std::byte> stream,
                                              const codecs::PixelFormat& format,
                                              std::uint64_t pixel_bytes, codecs::FrameBuffer& out);
+
+    // For good: every decode() that waits, for a place or a worker, and every later one gives
+    // `unavailable` at once. Any thread, any number of times.
+    void stop();
 
     [[nodiscard]] const CodecWorkersCounters& counters() const { return counters_; }
     [[nodiscard]] unsigned count() const { return static_cast<unsigned>(places_.size()); }
@@ -86,9 +96,10 @@ class CodecWorkers {
     void give(Place& place);
     [[nodiscard]] Place* choose(std::unique_lock<std::mutex>& lock);
     [[nodiscard]] Status start(Place& place);
-    [[nodiscard]] bool is_backing_off() const;
+    [[nodiscard]] Status start_process(Place& place);
     void retire(Place& place, WorkerEvent::Kind kind, std::string_view syntax);
-    void report(const WorkerEvent& event);
+    void count(WorkerEvent::Kind kind);
+    void report(const WorkerEvent& event) const;
     [[nodiscard]] codecs::CodecStatus decode_in(Place& place, std::string_view uid,
                                                 std::span<const std::byte> stream,
                                                 const codecs::PixelFormat& format,
@@ -100,9 +111,10 @@ class CodecWorkers {
     mutable std::mutex mutex_;
     std::condition_variable given_;
     std::vector<std::unique_ptr<Place>> places_; // constant; a taken one belongs to its taker
-    std::chrono::steady_clock::time_point next_start_{};
-    std::chrono::milliseconds back_off_{0};
+    worker::BackOff back_off_;
     Error last_error_;
+    bool stopped_ = false;
+    const worker::Descriptor stop_; // an event that all waits for workers watch
 };
 
 } // namespace dcmflow

@@ -2,6 +2,7 @@
 
 #include "pipeline/worker/protocol.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <initializer_list>
@@ -21,9 +22,11 @@ constexpr std::uint64_t base_data = 256 * mib; // the process itself, what mallo
 
 std::uint64_t data_for(std::uint64_t samples, std::uint64_t frame_bytes,
                        std::uint64_t stream_bytes) {
-    // OpenJPEG, the hungriest: a 32-bit plane of every sample, its copy of the stream, code-block
-    // tables (about one byte a sample with blocks of 16); then our own frame.
-    return base_data + 6 * samples + 2 * frame_bytes + 2 * stream_bytes;
+    // OpenJPEG, the hungriest: a 32-bit plane of every sample, its copy of the stream; then our own
+    // frame. Its tables take half a kilobyte for each code-block of 4 by 4 samples or more; our
+    // parser refuses images of more than 2^20.
+    const std::uint64_t blocks = std::min<std::uint64_t>(samples / 16, 1U << 20);
+    return base_data + 6 * samples + 640 * blocks + 2 * frame_bytes + 2 * stream_bytes;
 }
 
 Status set_limit(__rlimit_resource resource, std::uint64_t soft, std::uint64_t hard) {
@@ -101,7 +104,9 @@ void add_rules(Filter& filter) {
     filter.allow_if(SCMP_SYS(mmap), {masked(2, PROT_EXEC, 0), masked(3, MAP_PRIVATE | MAP_ANONYMOUS,
                                                                      MAP_PRIVATE | MAP_ANONYMOUS)});
     filter.allow_if(SCMP_SYS(mprotect), {masked(2, PROT_EXEC, 0)});
-    filter.allow({SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise)});
+    filter.allow({SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk)});
+    // MADV_REMOVE would take the pages that the router has reserved out of the shared memory.
+    filter.allow_if(SCMP_SYS(madvise), {{2, SCMP_CMP_NE, MADV_REMOVE, 0}});
     // Time, locks, the worker's own alarm.
     filter.allow({SCMP_SYS(futex), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
                   SCMP_SYS(getrandom), SCMP_SYS(sched_yield), SCMP_SYS(alarm),

@@ -2,6 +2,7 @@
 
 #include "pipeline/worker/protocol.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -10,11 +11,15 @@
 namespace dcmflow::worker {
 
 SharedMemory::SharedMemory(SharedMemory&& other) noexcept
-    : file_(std::move(other.file_)), base_(std::exchange(other.base_, nullptr)) {}
+    : file_(std::move(other.file_)), base_(std::exchange(other.base_, nullptr)),
+      stream_reserved_(std::exchange(other.stream_reserved_, 0)),
+      pixels_reserved_(std::exchange(other.pixels_reserved_, 0)) {}
 
 SharedMemory& SharedMemory::operator=(SharedMemory&& other) noexcept {
     std::swap(file_, other.file_);
     std::swap(base_, other.base_);
+    std::swap(stream_reserved_, other.stream_reserved_);
+    std::swap(pixels_reserved_, other.pixels_reserved_);
     return *this;
 }
 
@@ -55,7 +60,25 @@ std::span<std::byte> SharedMemory::pixels() const {
     return {base_ + pixels_at, codecs::max_frame_bytes};
 }
 
-void SharedMemory::give_back(std::uint64_t keep) const {
+bool SharedMemory::reserve(std::uint64_t stream_bytes, std::uint64_t pixel_bytes) {
+    const auto provide = [&](std::uint64_t from, std::uint64_t wanted, std::uint64_t& reserved) {
+        if (wanted <= reserved)
+            return true;
+        int result = 0;
+        do
+            result = ::fallocate(file_.get(), 0, static_cast<off_t>(from + reserved),
+                                 static_cast<off_t>(wanted - reserved));
+        while (result != 0 && errno == EINTR);
+        if (result == 0)
+            reserved = wanted;
+        return result == 0;
+    };
+    return stream_bytes <= max_stream_bytes && pixel_bytes <= codecs::max_frame_bytes &&
+           provide(stream_at, stream_bytes, stream_reserved_) &&
+           provide(pixels_at, pixel_bytes, pixels_reserved_);
+}
+
+void SharedMemory::give_back(std::uint64_t keep) {
     const auto hole = [&](std::uint64_t from, std::uint64_t size) {
         if (keep < size)
             ::fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
@@ -63,6 +86,8 @@ void SharedMemory::give_back(std::uint64_t keep) const {
     };
     hole(stream_at, max_stream_bytes);
     hole(pixels_at, codecs::max_frame_bytes);
+    stream_reserved_ = std::min(stream_reserved_, keep);
+    pixels_reserved_ = std::min(pixels_reserved_, keep);
 }
 
 } // namespace dcmflow::worker

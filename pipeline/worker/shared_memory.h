@@ -29,13 +29,19 @@ class SharedMemory {
     [[nodiscard]] int descriptor() const { return file_.get(); }
     explicit operator bool() const { return base_ != nullptr; }
 
+    // In the router, before either area is touched: makes the system provide that many bytes of
+    // each. A page that it can not provide (overcommit is off, a container's limit) would end who
+    // touches it (SIGBUS). False: there is no memory.
+    [[nodiscard]] bool reserve(std::uint64_t stream_bytes, std::uint64_t pixel_bytes);
     // Gives the pages beyond the first `keep` bytes of both areas back to the system.
-    void give_back(std::uint64_t keep) const;
+    void give_back(std::uint64_t keep);
     void close_descriptor() { file_ = Descriptor(); } // the mapping stays
 
   private:
     Descriptor file_;
     std::byte* base_ = nullptr;
+    std::uint64_t stream_reserved_ = 0;
+    std::uint64_t pixels_reserved_ = 0;
 };
 
 } // namespace dcmflow::worker

@@ -1,6 +1,7 @@
 #include "pipeline/worker/warm_up.h"
 
 #include "codecs/transfer_syntax.h"
+#include "pipeline/worker/warm_up_streams.h"
 
 #include <array>
 
@@ -63,6 +64,12 @@ void warm_up(const codecs::Registry& registry) {
         if (const codecs::Codec* codec = registry.find(syntax.uid))
             for (const PixelFormat& format : {gray(8, 8), gray(16, 12), colour()})
                 exercise(*codec, format);
+    // Nonsense gets no further than our parsers: the libraries of codecs that do not encode need
+    // something that they decode.
+    FrameBuffer decoded;
+    for (const WarmUpStream& stream : warm_up_streams())
+        if (const codecs::Codec* codec = registry.find(stream.uid))
+            (void)codec->decode(stream.bytes(), stream.format, decoded);
 }
 
 } // namespace dcmflow::worker

@@ -2,8 +2,6 @@
 
 #include "codecs/transfer_syntax.h"
 
-#include <new>
-
 namespace dcmflow {
 
 namespace {
@@ -34,12 +32,8 @@ class WorkerCodec final : public codecs::Codec {
     [[nodiscard]] CodecStatus decode(std::span<const std::byte> stream,
                                      const codecs::PixelFormat& format,
                                      codecs::FrameBuffer& out) const override {
-        try {
-            return workers_.decode(uid_, stream, format, own_.decoded_format(format).frame_bytes(),
-                                   out);
-        } catch (const std::bad_alloc&) {
-            return CodecStatus::failed;
-        }
+        return workers_.decode(uid_, stream, format, own_.decoded_format(format).frame_bytes(),
+                               out);
     }
 
   private:

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <new>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -66,15 +67,22 @@ codecs::CodecStatus decode(const codecs::Registry& registry, const Request& requ
 Reply answer(const codecs::Registry& registry, const Request& request, const SharedMemory& memory,
              codecs::FrameBuffer& pixels) {
     Reply reply{.number = request.number};
-    auto status = codecs::CodecStatus::failed;
+    using codecs::CodecStatus;
+    auto status = CodecStatus::failed;
+    errno = 0;
     try {
         status = decode(registry, request, memory, pixels);
+    } catch (const std::bad_alloc&) {
+        status = CodecStatus::unavailable;
     } catch (const std::exception& error) {
         std::fprintf(stderr, "%s\n", error.what());
     }
+    // Libraries say of a stream whose tables did not fit that it is broken. malloc leaves a note.
+    if (errno == ENOMEM && (status == CodecStatus::corrupt || status == CodecStatus::failed))
+        status = CodecStatus::unavailable;
     reply.status = static_cast<std::uint32_t>(status);
-    reply.pixel_bytes = status == codecs::CodecStatus::ok ? pixels.size() : 0;
-    constexpr std::size_t keep = 64U << 20;
+    reply.pixel_bytes = status == CodecStatus::ok ? pixels.size() : 0;
+    constexpr std::size_t keep = 4U << 20; // an idle worker is small
     if (pixels.capacity() > keep)
         codecs::FrameBuffer{}.swap(pixels);
     return reply;

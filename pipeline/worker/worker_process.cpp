@@ -21,10 +21,13 @@ namespace {
 
 using std::chrono::steady_clock;
 
+constexpr std::size_t words_kept = 1024; // of what it writes, the last
+constexpr std::size_t words_chunk = 4096;
+
 bool may_answer(std::uint32_t status) {
     using codecs::CodecStatus;
     for (const auto one : {CodecStatus::ok, CodecStatus::unsupported, CodecStatus::corrupt,
-                           CodecStatus::mismatch, CodecStatus::failed})
+                           CodecStatus::mismatch, CodecStatus::failed, CodecStatus::unavailable})
         if (status == static_cast<std::uint32_t>(one))
             return true;
     return false;
@@ -58,8 +61,9 @@ std::string describe(const Ending& ending) {
 
 } // namespace
 
-WorkerProcess::WorkerProcess(pid_t pid, Descriptor socket, Descriptor words)
-    : pid_(pid), socket_(std::move(socket)), words_(std::move(words)) {}
+WorkerProcess::WorkerProcess(int stop) : stop_(stop) {
+    heard_.reserve(words_kept + words_chunk); // listen() shall not run out of memory
+}
 
 WorkerProcess::~WorkerProcess() {
     if (pid_ > 0)
@@ -68,18 +72,24 @@ WorkerProcess::~WorkerProcess() {
 
 Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(const std::string& executable,
                                                             const SharedMemory& memory,
-                                                            std::chrono::milliseconds patience) {
+                                                            std::chrono::milliseconds patience,
+                                                            int stop) {
+    // First, so that a process that runs has its owner.
+    std::unique_ptr<WorkerProcess> process(new WorkerProcess(stop));
     auto spawned = spawn(executable, memory.descriptor());
     if (!spawned)
         return tl::unexpected(spawned.error());
-    std::unique_ptr<WorkerProcess> process(
-        new WorkerProcess(spawned->pid, std::move(spawned->socket), std::move(spawned->words)));
+    process->pid_ = spawned->pid;
+    process->socket_ = std::move(spawned->socket);
+    process->words_ = std::move(spawned->words);
     Hello hello{.magic = 0};
     switch (process->receive(&hello, sizeof hello, steady_clock::now() + patience)) {
     case Exchange::answered:
         break;
     case Exchange::timed_out:
         return fail(ErrorCode::timeout, "a codec worker was not ready in time");
+    case Exchange::stopped:
+        return fail(ErrorCode::stopped, "decoding has been stopped");
     default:
         return fail(ErrorCode::internal,
                     "a codec worker did not start, " + describe(process->end()));
@@ -92,8 +102,14 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(const std::string& e
 
 Exchange WorkerProcess::idle() const {
     pollfd socket{socket_.get(), POLLIN, 0};
-    if (::poll(&socket, 1, 0) == 0)
+    int ready = 0;
+    do
+        ready = ::poll(&socket, 1, 0);
+    while (ready < 0 && errno == EINTR);
+    if (ready == 0)
         return Exchange::answered;
+    if (ready < 0)
+        return Exchange::died; // the kernel has no memory: a new one is safer
     return (socket.revents & (POLLHUP | POLLERR)) != 0 ? Exchange::died : Exchange::lied;
 }
 
@@ -101,9 +117,9 @@ Exchange WorkerProcess::receive(void* packet, std::size_t size, steady_clock::ti
     for (;;) {
         const auto left =
             std::chrono::ceil<std::chrono::milliseconds>(until - steady_clock::now()).count();
-        pollfd socket{socket_.get(), POLLIN, 0};
-        const int ready =
-            ::poll(&socket, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 1 << 30)));
+        std::array<pollfd, 2> waits{{{socket_.get(), POLLIN, 0}, {stop_, POLLIN, 0}}};
+        const int ready = ::poll(waits.data(), waits.size(),
+                                 static_cast<int>(std::clamp<std::int64_t>(left, 0, 1 << 30)));
         if (ready == 0)
             return Exchange::timed_out;
         if (ready < 0) {
@@ -111,6 +127,8 @@ Exchange WorkerProcess::receive(void* packet, std::size_t size, steady_clock::ti
                 continue;
             return Exchange::died;
         }
+        if (waits[0].revents == 0)
+            return Exchange::stopped;
         const auto got = ::recv(socket_.get(), packet, size, MSG_DONTWAIT | MSG_TRUNC);
         if (got < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
@@ -167,16 +185,15 @@ void WorkerProcess::allow_memory(std::uint64_t bytes) {
 }
 
 void WorkerProcess::listen() {
-    constexpr std::size_t keep = 1024;
-    std::array<char, 4096> chunk{};
+    std::array<char, words_chunk> chunk{};
     // Bounded: a worker could write faster than we read.
     for (int i = 0; i < 32; ++i) {
         const auto got = ::read(words_.get(), chunk.data(), chunk.size());
         if (got <= 0)
             break;
         heard_.append(chunk.data(), static_cast<std::size_t>(got));
-        if (heard_.size() > keep)
-            heard_.erase(0, heard_.size() - keep);
+        if (heard_.size() > words_kept)
+            heard_.erase(0, heard_.size() - words_kept);
     }
 }
 

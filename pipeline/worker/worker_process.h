@@ -24,6 +24,7 @@ enum class Exchange : std::uint8_t {
     died,      // the socket ended
     timed_out, // nothing until the deadline
     lied,      // the reply can not be an answer to this request
+    stopped,   // `stop` became readable first: whoever waits shall not
 };
 
 struct Ending {
@@ -35,11 +36,11 @@ struct Ending {
 class WorkerProcess {
   public:
     // Returns when the worker is warm and confined. Safe while other threads run (posix_spawn).
-    // `executable` may be
-    // "/proc/self/exe", which stays the running binary when its file is replaced.
+    // `executable` may be "/proc/self/exe", which stays the running binary when its file is
+    // replaced. `stop` outlives it: a descriptor that ends every wait once it is readable.
     [[nodiscard]] static Result<std::unique_ptr<WorkerProcess>>
     start(const std::string& executable, const SharedMemory& memory,
-          std::chrono::milliseconds patience);
+          std::chrono::milliseconds patience, int stop);
     ~WorkerProcess();
     WorkerProcess(const WorkerProcess&) = delete;
     WorkerProcess& operator=(const WorkerProcess&) = delete;
@@ -57,13 +58,14 @@ class WorkerProcess {
     Ending end(); // kills if need be, and reaps; once
 
   private:
-    WorkerProcess(pid_t pid, Descriptor socket, Descriptor words);
+    explicit WorkerProcess(int stop);
     [[nodiscard]] Exchange receive(void* packet, std::size_t size,
                                    std::chrono::steady_clock::time_point until);
     [[nodiscard]] std::chrono::nanoseconds cpu_time() const;
     void allow_memory(std::uint64_t bytes);
     void listen(); // takes what the worker has written
 
+    const int stop_;
     pid_t pid_ = -1;
     Descriptor socket_;
     Descriptor words_;

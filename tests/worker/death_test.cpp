@@ -227,7 +227,7 @@ TEST(WorkerStart, ThatFailsIsSaidAndNotTriedAtOnceAgain) {
         EXPECT_FALSE(workers.try_one());
         EXPECT_EQ(events.all().at(0).kind, Kind::not_started);
         EXPECT_NE(events.all().at(0).text, "");
-        EXPECT_EQ(give(workers, "ok"), CodecStatus::failed) << binary;
+        EXPECT_EQ(give(workers, "ok"), CodecStatus::unavailable) << binary;
         EXPECT_EQ(workers.counters().started, 0U);
     }
 }
@@ -251,7 +251,7 @@ TEST(WorkerStart, ThatFailsIsSaidToAllWhoWait) {
             threads.emplace_back([&] {
                 FrameBuffer out;
                 const auto status = workers.decode("exit", {}, shape, shape.frame_bytes(), out);
-                told += status == CodecStatus::died || status == CodecStatus::failed;
+                told += status == CodecStatus::died || status == CodecStatus::unavailable;
             });
     }
     EXPECT_EQ(told, 8);

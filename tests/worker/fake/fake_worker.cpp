@@ -48,6 +48,11 @@ void obey(const std::string& order, const Request& request) {
         for (;;)
             ::pause();
     }
+    if (order == "failed" || order == "unavailable") {
+        reply.status = static_cast<std::uint32_t>(
+            order == "failed" ? codecs::CodecStatus::failed : codecs::CodecStatus::unavailable);
+        reply.pixel_bytes = 0;
+    }
     if (order == "too many bytes")
         reply.pixel_bytes += 1;
     if (order == "bytes without end")
@@ -79,6 +84,10 @@ int main() {
     // That it can not shrink the memory is what the router's life hangs on.
     if (::ftruncate(worker::memory_fd, 4096) == 0 || ::ftruncate(worker::memory_fd, 1LL << 40) == 0)
         return 1;
+    if (const char* how = std::getenv("DCMDICTPATH");
+        how != nullptr && std::string(how) == "say nothing")
+        for (;;)
+            ::pause();
     const worker::Hello hello;
     say(&hello, sizeof hello);
     for (Request request; ::recv(worker::socket_fd, &request, sizeof request, 0) == sizeof request;)

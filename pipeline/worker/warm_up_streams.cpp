@@ -1,0 +1,97 @@
+#include "pipeline/worker/warm_up_streams.h"
+
+#include "codecs/transfer_syntax.h"
+
+namespace dcmflow::worker {
+
+namespace {
+
+using codecs::Photometric;
+using codecs::PixelFormat;
+namespace uid = codecs::uid;
+
+constexpr PixelFormat mono(std::uint16_t allocated, std::uint16_t stored) {
+    return {.rows = 8,
+            .columns = 8,
+            .samples = 1,
+            .bits_allocated = allocated,
+            .bits_stored = stored,
+            .high_bit = static_cast<std::uint16_t>(stored - 1)};
+}
+constexpr PixelFormat colour_16{.rows = 16,
+                                .columns = 16,
+                                .samples = 3,
+                                .bits_allocated = 8,
+                                .bits_stored = 8,
+                                .high_bit = 7,
+                                .photometric = Photometric::ybr_full_422};
+
+constexpr WarmUpStream streams[] = {
+    {uid::jpeg_baseline, colour_16, // baseline, 4:2:0
+     "ffd8ffdb004300080606070605080707070909080a0c140d0c0b0b0c1912130f141d1a1f1e1d1a1c"
+     "1c20242e2720222c231c1c2837292c30313434341f27393d38323c2e333432ffdb0043010909090c"
+     "0b0c180d0d1832211c21323232323232323232323232323232323232323232323232323232323232"
+     "3232323232323232323232323232323232323232ffc00011080010001003012200021101031101ff"
+     "c4001500010100000000000000000000000000000607ffc400181000020300000000000000000000"
+     "0000000004052231ffc4001501010100000000000000000000000000000103ffc4001a1100020203"
+     "00000000000000000000000000050406213161ffda000c03010002110311003f009fa30594132105"
+     "9412a1059413a30594292daf42beef593fffd9"},
+    {uid::jpeg_extended, mono(16, 12), // 12 bits
+     "ffd8ffe000104a46494600010100000100010000ffdb004300030202030202030303030403030405"
+     "0805050404050a070706080c0a0c0c0b0a0b0b0d0e12100d0e110e0b0b1016101113141515150c0f"
+     "171816141812141514ffc1000b0c0008000801011100ffc400140001000000000000000000000000"
+     "0000000bffc4001b100000070100000000000000000000000000080b27344551e2ffda0008010100"
+     "003f003a4292926c26672b791fffffd9"},
+    {uid::jpeg_lossless, mono(8, 8), // 8 bits
+     "ffd8ffc3000b080008000801011100ffc40024000000000011000000000000000000000000010203"
+     "0405060708090a0b0c0d0e0f10ffda000801010001000043fa250e7d12873e73e89439f4681cf9cf"
+     "a250e7d12873e73e66ce7d12873e73e89439f44a19b39f44a1cfa250e7ce7d12866ce7d12873e894"
+     "39f39f44a19b44a1cf9cfa250e7d12873e66d12873e89439f39f44a1cfa340e7ce7d12873e73e894"
+     "39ff00ffd9"},
+    {uid::jpeg_lossless, mono(16, 12), // 12 bits
+     "ffd8ffc3000b0c0008000801011100ffc40024000000000011000000000000000000000000010203"
+     "0405060708090a0b0c0d0e0f10ffda000801010001000063ff00b250167fd9280b3feb3fec94059f"
+     "f66802cffacffb250167fd9280b3feb3fea6fd67fd9280b3feb3fec94059ff0064a029bf59ff0064"
+     "a02cff00b250167fd67fd9280a6fd67fd9280b3fec94059ff59ff64a029bf64a02cffacffb250167"
+     "fd9280b3fea6fd9280b3fec94059ff0059ff0064a02cff00b340167fd67fd9280b3feb3fec94059f"
+     "ff00ffd9"},
+    {uid::jpeg_lossless, mono(16, 16), // 16 bits
+     "ffd8ffc3000b100008000801011100ffc40024000000000011000000000000000000000000010203"
+     "0405060708090a0b0c0d0e0f10ffda000801010001000083c9ff00bcff00fbc9ff00bcff00fbcfff"
+     "00bc9ffbcfff00b8ff00f79fff0079ff00f793ff0079ff00f793ff0079ff00f79fff00737fef3ffe"
+     "f27fef3ffef3ff00ef27fef3ff00ef27fee6ff00de7ffde4ff00de7ffde4ff00de7ffde7ff00de4f"
+     "fdcdff00bcff00fbc9ff00bcff00fbc9ff00bcff00fbcfff00bc9ffb9bff00793ff79fff0079ff00"
+     "f793ff0079ff00f793ff0079ff00f737fef27fef3ffef27fef3ffef3ff00ef27fef3ff00ee3ffde7"
+     "ff00de7ffde4ff00de7ffde7ff00de4ffde7ff00ff00ffd9"},
+    {uid::jpeg_ls_near, mono(8, 8), // NEAR 2
+     "ffd8fff7000b080008000801011100ffda000801010002000080000100000470b140000012400600"
+     "00176012a5804800952ddb8004eece4cc76601f658d809331db930deac44d6fe44c6eccdc0ffd9"},
+    {uid::jpeg2000_lossy, mono(8, 8), // 9/7
+     "ff4fff51002900000000000800000008000000000000000000000008000000080000000000000000"
+     "0001070101ff52000c00000001000104040000ff5c000b42482457d357d35762ff64002500014372"
+     "6561746564206279204f70656e4a5045472076657273696f6e20322e352e30ff90000a0000000000"
+     "2c0001ff93c4a006becf6edbc78884b09417dc5c6b84658623142c4948bd08201458b6ffd9"},
+    {uid::htj2k_lossy, mono(8, 8), // 9/7, HT
+     "ff4fff51002940000000000800000008000000000000000000000008000000080000000000000000"
+     "0001070101ff500008000200000020ff52000c00020001000104044000ff5c000b22350634a834a8"
+     "344eff64001600014f70656e4a50482056657220302e392e302eff90000a0000000000470001ff93"
+     "c15855a297f4f20048bebf4d5700c15d055c15802aec90f2f3e41a791c38d23976005c0a3d1ffd06"
+     "af5ffe3600a9479f31f94155efa4dab700ffd9"},
+    {uid::deflated_frame, mono(8, 8), "6310d1b00948a9e859b0e5c41d0632d800"},
+};
+
+} // namespace
+
+std::span<const WarmUpStream> warm_up_streams() {
+    return streams;
+}
+
+codecs::FrameBuffer WarmUpStream::bytes() const {
+    const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+    codecs::FrameBuffer bytes(hex.size() / 2);
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        bytes[i] = static_cast<std::byte>(digit(hex[2 * i]) * 16 + digit(hex[2 * i + 1]));
+    return bytes;
+}
+
+} // namespace dcmflow::worker
