@@ -217,7 +217,10 @@ struct Flow::Graph {
         const auto& source = job.lease.row().instance.transfer_syntax_uid;
         for (std::size_t i = 0; i < job.candidates.size(); ++i) {
             PlannedSyntax planned{job.lease.deliveries()[i].id, source, job.candidates[i].reason};
+            bool grew = false; // then what `auto` puts after it would grow too
             for (const auto& syntax : job.candidates[i].steps) {
+                if (grew && is_auto(job.candidates[i], syntax))
+                    continue;
                 planned.syntax = syntax;
                 if (syntax == source)
                     break;
@@ -231,18 +234,24 @@ struct Flow::Graph {
                     planned.reason = to_string(reason);
                 if (lies_in_source(reason))
                     break;
+                grew = grew || (reason == TranscodeReason::incompressible && is_auto(job.candidates[i], syntax));
             }
             job.planned.push_back(std::move(planned));
         }
     }
 
+    static bool is_auto(const SyntaxLadder& ladder, const std::string& syntax) {
+        return std::find(ladder.if_smaller.begin(), ladder.if_smaller.end(), syntax) != ladder.if_smaller.end();
+    }
+
     TranscodeReason make_for(Job& job, const SyntaxLadder& ladder, const std::string& syntax) {
         const auto reason = make(job, syntax);
-        if (reason != TranscodeReason::ok ||
-            std::find(ladder.if_smaller.begin(), ladder.if_smaller.end(), syntax) == ladder.if_smaller.end())
+        if (reason != TranscodeReason::ok || !is_auto(ladder, syntax))
             return reason;
         const auto& made = job.made.find(syntax)->second;
-        const bool smaller = made.cached || made.size < job.lease.row().instance.bytes;
+        const auto& instance = job.lease.row().instance;
+        const bool smaller =
+            made.cached || made.size < auto_must_beat(instance.transfer_syntax_uid, instance.bytes);
         return smaller ? reason : TranscodeReason::incompressible;
     }
 

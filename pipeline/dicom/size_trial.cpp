@@ -13,10 +13,16 @@ namespace {
 constexpr std::uint32_t strip_rows = 64; // five levels of a wavelet need that
 constexpr std::uint32_t most_strips = 4;
 constexpr double worth_recoding = 0.97;
+constexpr double doubt = 1.25; // of an estimate in bytes: strips lie where most of the image is
 
 // JPEG 2000 of the same image, as a part of HTJ2K: 0.92 to 0.96 on images of all modalities
 // (codecs.md §5).
 constexpr double part1_of_ht = 1 / 1.067;
+
+bool is_compressed(std::string_view syntax) {
+    const auto* found = codecs::find_by_uid(syntax);
+    return found != nullptr && found->encapsulated;
+}
 
 // Rows of a native frame as a frame of their own.
 std::vector<std::byte> rows_of(std::span<const std::byte> frame, const codecs::PixelFormat& format,
@@ -35,6 +41,12 @@ std::vector<std::byte> rows_of(std::span<const std::byte> frame, const codecs::P
 
 } // namespace
 
+std::uint64_t auto_must_beat(std::string_view source_syntax, std::uint64_t received_bytes) {
+    if (!is_compressed(source_syntax))
+        return received_bytes;
+    return static_cast<std::uint64_t>(static_cast<double>(received_bytes) * worth_recoding);
+}
+
 std::span<const std::string_view> auto_candidates() {
     namespace uid = codecs::uid;
     static constexpr std::array all{uid::jpeg_ls, uid::jpeg2000, uid::htj2k, uid::htj2k_rpcl,
@@ -51,10 +63,8 @@ std::vector<std::string> SizeTrial::rank(std::span<const std::string_view> candi
         std::string syntax;
         double bytes;
     };
-    const auto* from = codecs::find_by_uid(source_);
-    const bool compressed = from != nullptr && from->encapsulated;
-    const double bound =
-        static_cast<double>(data_set_.bytes().size()) * (compressed ? worth_recoding : 1);
+    const auto size = static_cast<double>(data_set_.bytes().size());
+    const double bound = is_compressed(source_) ? size * worth_recoding * doubt : size;
     std::vector<Guess> guesses{{source_, bound}}; // first among equals
     reason_ = TranscodeReason::ok;
     for (const auto candidate : candidates) {

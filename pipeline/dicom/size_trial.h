@@ -24,9 +24,9 @@ class SizeTrial {
     SizeTrial(const Transcoder& transcoder, const DataSet& data_set,
               std::string_view source_syntax);
 
-    // Those of `candidates` (transfer syntax UIDs) that the object can be coded to, and its own
-    // syntax, smallest first. An object that is compressed already must get 3 % smaller to be
-    // touched. Never empty.
+    // Those of `candidates` (transfer syntax UIDs) that the object can be coded to, and its own syntax, smallest first.
+    // Never empty. The order of the candidates is sure to a per cent or two; whether they beat a compressed object is
+    // not, for strips differ from the whole: those that might stand before it, and the result tells (auto_must_beat).
     [[nodiscard]] std::vector<std::string> rank(std::span<const std::string_view> candidates);
     [[nodiscard]] std::string best(std::span<const std::string_view> candidates) {
         return rank(candidates).front();
@@ -64,6 +64,10 @@ class SizeTrial {
     TranscodeReason sample_reason_ = TranscodeReason::ok;
     std::map<std::string, std::optional<double>, std::less<>> ratios_;
 };
+
+// What a result of `auto` must be smaller than, in bytes of data set: the object as it was received, and for one that
+// is compressed already 3 % less, or it is not worth the work.
+[[nodiscard]] std::uint64_t auto_must_beat(std::string_view source_syntax, std::uint64_t received_bytes);
 
 // What `auto` chooses from, as transfer syntax UIDs.
 [[nodiscard]] std::span<const std::string_view> auto_candidates();

@@ -3,6 +3,7 @@
 #include "codecs/transfer_syntax.h"
 #include "pipeline/dicom/open_data_set.h"
 #include "pipeline/dicom/part10.h"
+#include "pipeline/dicom/size_trial.h"
 
 #include <algorithm>
 #include <exception>
@@ -178,13 +179,16 @@ void FileRecompressor::transcode_smallest(FileJob& job, const DataSet& data_set,
     for (const auto& target : ranking.syntaxes) {
         if (target == source)
             break;
-        transcode_data_set(job, data_set, source, target, job.received_bytes);
+        transcode_data_set(job, data_set, source, target,
+                           auto_must_beat(source, job.received_bytes));
         if (job.report.status != FileStatus::kept)
             return;
         if (&target == &ranking.syntaxes.front())
             first_reason = job.report.reason;
         job.begun.reset();
         job.result = {};
+        if (job.report.reason == to_string(TranscodeReason::incompressible))
+            break; // those after it would be larger
     }
     keep_original(job.report, FileStatus::kept, first_reason);
 }

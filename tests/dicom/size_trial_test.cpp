@@ -92,7 +92,16 @@ TEST(SizeTrial, LeavesWellCompressedObjectsAlone) {
               TranscodeReason::ok);
     const auto opened = OpenedDataSet::open(sink.bytes(), best);
     ASSERT_TRUE(opened);
-    EXPECT_EQ(SizeTrial(transcoder, opened->data_set(), best).best(auto_candidates()), best);
+    SizeTrial trial(transcoder, opened->data_set(), best);
+    for (const auto& syntax : trial.rank(auto_candidates())) {
+        if (syntax == best)
+            break;
+        TranscodeOptions options;
+        options.must_beat = auto_must_beat(best, sink.bytes().size());
+        VectorSink other;
+        EXPECT_EQ(transcoder.transcode(opened->data_set(), best, syntax, options, other).reason,
+                  TranscodeReason::incompressible);
+    }
 }
 
 // Frames that cannot be had are not "in the smallest syntax already".
