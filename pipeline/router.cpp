@@ -221,6 +221,7 @@ void Router::keep_house(const std::stop_token& stop) {
     bool was_healthy = true;
     while (!stop.stop_requested()) {
         try {
+            codecs_.workers().trim();
             const auto evicted = spool_->evict(
                 unix_ms_now() -
                 std::chrono::duration_cast<std::chrono::milliseconds>(config_.node.keep_delivered).count());

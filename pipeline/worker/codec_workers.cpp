@@ -20,7 +20,9 @@ using codecs::CodecStatus;
 using namespace worker;
 using std::chrono::steady_clock;
 
-constexpr std::uint64_t keep_bytes = 4ULL << 20; // of both areas of a place's shared memory
+// Of both areas of a place's shared memory: from frame to frame, and after trim().
+constexpr std::uint64_t keep_bytes = 64ULL << 20;
+constexpr std::uint64_t idle_bytes = 4ULL << 20;
 
 WorkerEvent::Kind kind_of(Exchange exchange) {
     switch (exchange) {
@@ -158,9 +160,22 @@ CodecStatus CodecWorkers::decode_in(Place& place, std::string_view uid,
     } else {
         retire(place, kind_of(exchange), uid);
     }
-    if (std::max<std::uint64_t>(stream.size(), pixel_bytes) > keep_bytes)
-        place.memory.give_back(keep_bytes);
+    (void)place.memory.give_back(keep_bytes);
     return status;
+}
+
+void CodecWorkers::trim() {
+    for (const auto& place : places_) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (place->taken)
+                continue;
+            place->taken = true;
+        }
+        const Lease lease(*this, place.get());
+        if (place->memory.give_back(idle_bytes))
+            place->process.reset(); // it has as much of its own; a new one takes milliseconds
+    }
 }
 
 // A free place, best with a worker in it. Null, with the lock: none may be started now, and none

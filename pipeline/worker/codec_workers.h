@@ -81,6 +81,10 @@ class CodecWorkers {
                                              const codecs::PixelFormat& format,
                                              std::uint64_t pixel_bytes, codecs::FrameBuffer& out);
 
+    // Now and then: places that are idle now and had a large frame give its memory back, and their
+    // workers with it.
+    void trim();
+
     // For good: every decode() that waits, for a place or a worker, and every later one gives
     // `unavailable` at once. Any thread, any number of times.
     void stop();

@@ -78,7 +78,9 @@ bool SharedMemory::reserve(std::uint64_t stream_bytes, std::uint64_t pixel_bytes
            provide(pixels_at, pixel_bytes, pixels_reserved_);
 }
 
-void SharedMemory::give_back(std::uint64_t keep) {
+bool SharedMemory::give_back(std::uint64_t keep) {
+    if (stream_reserved_ <= keep && pixels_reserved_ <= keep)
+        return false;
     const auto hole = [&](std::uint64_t from, std::uint64_t size) {
         if (keep < size)
             ::fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
@@ -88,6 +90,7 @@ void SharedMemory::give_back(std::uint64_t keep) {
     hole(pixels_at, codecs::max_frame_bytes);
     stream_reserved_ = std::min(stream_reserved_, keep);
     pixels_reserved_ = std::min(pixels_reserved_, keep);
+    return true;
 }
 
 } // namespace dcmflow::worker

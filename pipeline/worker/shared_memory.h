@@ -33,8 +33,9 @@ class SharedMemory {
     // each. A page that it can not provide (overcommit is off, a container's limit) would end who
     // touches it (SIGBUS). False: there is no memory.
     [[nodiscard]] bool reserve(std::uint64_t stream_bytes, std::uint64_t pixel_bytes);
-    // Gives the pages beyond the first `keep` bytes of both areas back to the system.
-    void give_back(std::uint64_t keep);
+    // Gives the pages beyond the first `keep` bytes of both areas back to the system. False: there
+    // were none.
+    bool give_back(std::uint64_t keep);
     void close_descriptor() { file_ = Descriptor(); } // the mapping stays
 
   private:

@@ -82,7 +82,7 @@ Reply answer(const codecs::Registry& registry, const Request& request, const Sha
         status = CodecStatus::unavailable;
     reply.status = static_cast<std::uint32_t>(status);
     reply.pixel_bytes = status == CodecStatus::ok ? pixels.size() : 0;
-    constexpr std::size_t keep = 4U << 20; // an idle worker is small
+    constexpr std::size_t keep = 64U << 20;
     if (pixels.capacity() > keep)
         codecs::FrameBuffer{}.swap(pixels);
     return reply;

@@ -176,12 +176,42 @@ TEST(SharedMemory, IsProvidedBeforeItIsTouchedAndGivenBack) {
     EXPECT_EQ(resident(*memory), 30 * mib);
     ASSERT_TRUE(memory->reserve(5 * mib, 24 * mib));
     EXPECT_EQ(resident(*memory), 34 * mib);
-    memory->give_back(4 * mib);
+    EXPECT_TRUE(memory->give_back(4 * mib));
     EXPECT_EQ(resident(*memory), 8 * mib);
+    EXPECT_FALSE(memory->give_back(4 * mib));
     ASSERT_TRUE(memory->reserve(8 * mib, 3 * mib));
     EXPECT_EQ(resident(*memory), 12 * mib);
     EXPECT_FALSE(memory->reserve(memory->stream().size() + 1, 0));
     EXPECT_FALSE(memory->reserve(0, memory->pixels().size() + 1));
+}
+
+// Pages of shared memory that this process has touched.
+long shared_kib() {
+    return status_of(::getpid(), "RssShmem");
+}
+
+TEST(WorkerMemory, OfALargeFrameGoesBackWhenIdle) {
+    CodecWorkers workers(real_workers());
+    const auto foreign = worker_codecs(own_codecs(), workers);
+    const auto decode = [&](const PixelFormat& format) {
+        FrameBuffer out;
+        const auto frame = make_frame(format, Content::gradient);
+        const auto stream = encoded(*own_codecs().find(uid::rle), format, frame).stream;
+        EXPECT_EQ(foreign.find(uid::rle)->decode(stream, format, out), CodecStatus::ok);
+        EXPECT_TRUE(out == frame);
+    };
+    const auto before = shared_kib();
+    decode(shape);
+    workers.trim();
+    EXPECT_EQ(workers.pids().size(), 1U) << "small frames' workers stay";
+    decode(mono(3000, 4000, 16, 12, false)); // 24 MB
+    EXPECT_GT(shared_kib(), before + 20'000);
+    workers.trim();
+    EXPECT_LE(shared_kib(), before + 8 * 1024);
+    EXPECT_TRUE(workers.pids().empty());
+    decode(shape);
+    EXPECT_EQ(workers.counters().started, 2U);
+    EXPECT_EQ(workers.counters().died, 0U);
 }
 
 // One tile, no decomposition, 8 bits, code-blocks of 4 by 4, and nothing in its one
@@ -189,17 +219,16 @@ TEST(SharedMemory, IsProvidedBeforeItIsTouchedAndGivenBack) {
 FrameBuffer tiny_blocks(std::uint32_t side) {
     const auto high = static_cast<unsigned char>(side >> 8);
     const auto low = static_cast<unsigned char>(side);
-    const std::vector<unsigned char>
-        bytes{0xFF, 0x4F,                                                             // SOC
-              0xFF, 0x51, 0, 41, 0,    0,      0, 0, high, low, 0,    0,   high, low, // SIZ: extent
-              0,    0,    0, 0,  0,    0,      0, 0, 0,    0,   high, low, 0,    0,
-              high, low,                                                            // tile
-              0,    0,    0, 0,  0,    0,      0, 0, 0,    1,   7,    1,   1,       // component
-              0xFF, 0x52, 0, 12, 0,    0,      0, 1, 0,    0,   0,    0,   0,    1, // COD
-              0xFF, 0x5C, 0, 4,  0x40, 8 << 3,                                      // QCD
-              0xFF, 0x90, 0, 10, 0,    0,      0, 0, 0,    15,  0,    1,   0xFF, 0x93,
-              0, // SOT, SOD, packet
-              0xFF, 0xD9};
+    const std::vector<unsigned char> bytes{
+        0xFF, 0x4F,                                                             // SOC
+        0xFF, 0x51, 0, 41, 0,    0,      0, 0, high, low, 0,    0,   high, low, // SIZ: extent
+        0,    0,    0, 0,  0,    0,      0, 0, 0,    0,   high, low, 0,    0,    high, low, // tile
+        0,    0,    0, 0,  0,    0,      0, 0, 0,    1,   7,    1,   1,       // component
+        0xFF, 0x52, 0, 12, 0,    0,      0, 1, 0,    0,   0,    0,   0,    1, // COD
+        0xFF, 0x5C, 0, 4,  0x40, 8 << 3,                                      // QCD
+        0xFF, 0x90, 0, 10, 0,    0,      0, 0, 0,    15,  0,    1,   0xFF, 0x93,
+        0, // SOT, SOD, packet
+        0xFF, 0xD9};
     FrameBuffer stream(bytes.size());
     std::transform(bytes.begin(), bytes.end(), stream.begin(),
                    [](unsigned char byte) { return std::byte{byte}; });
