@@ -22,12 +22,47 @@ Result<Route> plan_file(const fs::path& source, const fs::path& destination) {
     return route;
 }
 
+fs::path whole_path(const fs::path& path) {
+    std::error_code error;
+    return fs::weakly_canonical(fs::absolute(path, error), error);
+}
+
+bool is_same(const fs::path& a, const fs::path& b) {
+    std::error_code error;
+    return (fs::equivalent(a, b, error) && !error) || whole_path(a) == whole_path(b);
+}
+
 } // namespace
+
+Status check_report(const Route& route, const fs::path& report) {
+    std::error_code error;
+    const auto refuse = [&](std::string_view why) {
+        return fail(ErrorCode::invalid_argument,
+                    fmt::format("the report {} {}", report.string(), why));
+    };
+    if (fs::is_symlink(report, error) && !fs::exists(report, error))
+        return refuse("is a link to what does not exist");
+    if (!route.is_tree) {
+        if (is_same(report, route.source))
+            return refuse("is the source");
+        if (is_same(report, route.destination / route.name))
+            return refuse("is the destination");
+        return {};
+    }
+    if (lies_within(report, route.source))
+        return refuse("lies inside the source");
+    if (!lies_within(report, route.destination))
+        return {};
+    const auto place = whole_path(report).lexically_relative(whole_path(route.destination));
+    if (fs::exists(fs::symlink_status(route.source / place, error)))
+        return refuse("is where a result goes");
+    return {};
+}
 
 bool lies_within(const fs::path& path, const fs::path& folder) {
     std::error_code error;
     // By identity: names may be links or other mounts.
-    const auto whole = fs::weakly_canonical(fs::absolute(path, error), error);
+    const auto whole = whole_path(path);
     for (fs::path up = whole; !up.empty(); up = up.parent_path()) {
         if (fs::equivalent(up, folder, error) && !error)
             return true;

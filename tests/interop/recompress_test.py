@@ -152,6 +152,26 @@ class Recompress(Case):
         self.assertFalse(self.target.exists())
         self.assertEqual(recompress(self.scratch / "none", self.target, "--to", "rle", check=False).returncode, 1)
 
+    def test_a_report_never_replaces_what_is_no_report(self):
+        source = synthetic(self.source, "mr:1")[0]
+        before = source.read_bytes()
+        twin, note, old = self.scratch / "twin", self.scratch / "note", self.scratch / "old.jsonl"
+        os.link(source, twin)
+        note.write_text("precious")
+        one = self.scratch / "one.dcm"
+        for src, dst, report in ((source, one, source), (source, one, twin), (source, one, one), (source, one, note),
+                                 (self.source, self.target, twin), (self.source, self.target, note)):
+            done = recompress(src, dst, "--to", "jpeg-ls", "--report", report, check=False)
+            self.assertEqual(done.returncode, 2, (src, report))
+            self.assertIn("the report", done.stderr)
+            self.assertEqual(source.read_bytes(), before)
+        self.assertEqual(note.read_text(), "precious")
+        self.assertFalse(one.exists() or self.target.exists())
+        for _ in range(2):
+            recompress(source, one, "--to", "jpeg-ls", "--report", old)
+            self.assertEqual(len(lines(old)), 1)
+        recompress(source, one, "--to", "jpeg-ls", "--report", "/dev/null")
+
     def test_one_failure_is_partly_and_only_failures_are_failed(self):
         synthetic(self.source, "mr:3")
         os.mkfifo(self.source / "pipe")

@@ -172,5 +172,24 @@ TEST_F(Routes, OneFile) {
     EXPECT_FALSE(plan_route(at("in"), at("in/file")));
 }
 
+TEST_F(Routes, TheReportIsNeitherSourceNorResult) {
+    write("in/file", "x");
+    write("in/sub/other", "y");
+    fs::create_directory(at("out"));
+    fs::create_hard_link(at("in/file"), at("twin"));
+    fs::create_symlink("in/file", at("alias"));
+    fs::create_symlink("in/new", at("dangling"));
+    const auto one = plan_route(at("in/file"), at("out/result"));
+    for (const auto* report : {"in/file", "out/../in/file", "twin", "alias", "out/result",
+                               "out/../out/result", "dangling"})
+        EXPECT_FALSE(check_report(*one, at(report))) << report;
+    EXPECT_TRUE(check_report(*one, at("report")));
+    EXPECT_TRUE(check_report(*one, at("out/report")));
+    const auto tree = plan_route(at("in"), at("out"));
+    for (const auto* report : {"in/report", "alias", "dangling", "out/file", "out/sub/other"})
+        EXPECT_FALSE(check_report(*tree, at(report))) << report;
+    EXPECT_TRUE(check_report(*tree, at("out/report")));
+}
+
 } // namespace
 } // namespace dcmflow::recompress
