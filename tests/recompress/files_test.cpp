@@ -4,9 +4,24 @@
 #include "pipeline/recompress/target_file.h"
 #include "tests/recompress/scratch.h"
 
+#include <cerrno>
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+namespace {
+thread_local int no_locks = 0; // what flock() fails with
+}
+
+// In place of the C library's: a file system without locks.
+extern "C" int flock(int file, int operation) noexcept {
+    if (no_locks == 0)
+        return static_cast<int>(::syscall(SYS_flock, file, operation));
+    errno = no_locks;
+    return -1;
+}
 
 namespace dcmflow::recompress {
 namespace {
@@ -130,6 +145,53 @@ TEST_F(Target, TwoRunsDoNotMixTheirBytes) {
     EXPECT_EQ(second.error().code, ErrorCode::conflict);
     ASSERT_TRUE(first->finish({0, 0}));
     EXPECT_EQ(read("file"), "first");
+}
+
+// What another file of that name, or another writer, made of it must not pass for the result.
+TEST_F(Target, PutsInPlaceOnlyWhatItWrote) {
+    for (const bool replaced : {true, false}) {
+        auto file = create();
+        ASSERT_TRUE(file && file->write(bytes_of("whole file")));
+        const std::string temporary = names("").front();
+        if (replaced) {
+            fs::rename(at(temporary), at("aside"));
+            write(temporary, "other file");
+        } else {
+            ASSERT_EQ(::truncate(at(temporary).c_str(), 3), 0);
+        }
+        EXPECT_FALSE(file->finish({0, 0}));
+        EXPECT_FALSE(fs::exists(at("file")));
+        fs::remove(at(temporary));
+    }
+}
+
+TEST_F(Target, ALinkLeavesTheTemporaryFileOfAnotherRunAlone) {
+    auto file = create();
+    ASSERT_TRUE(file && file->write(bytes_of("new")));
+    ASSERT_TRUE(make_link(folder_.get(), "file", "elsewhere"));
+    EXPECT_TRUE(fs::is_symlink(at("file")));
+    EXPECT_TRUE(file->finish({0, 0}));
+    EXPECT_EQ(read("file"), "new");
+    for (int n = 0; n < 2; ++n)
+        ASSERT_TRUE(make_link(folder_.get(), "link", "file"));
+    EXPECT_THAT(names(""), ElementsAre("file", "link"));
+    for (const auto& name : {".dcmflow-0123456789abcdef.tmp", ".dcmflow-0123456789abcdef-link.tmp"})
+        EXPECT_TRUE(is_temporary_name(name)) << name;
+}
+
+TEST_F(Target, NeedsNoLocksWhereThereAreNone) {
+    for (const int error : {ENOSYS, EOPNOTSUPP, ENOLCK}) {
+        no_locks = error;
+        auto file = create();
+        no_locks = 0;
+        ASSERT_TRUE(file && file->write(bytes_of("new")) && file->finish({0, 0})) << error;
+        EXPECT_FALSE(file->is_locked());
+    }
+    no_locks = EIO;
+    const auto failed = create();
+    no_locks = 0;
+    EXPECT_FALSE(failed);
+    EXPECT_TRUE(create()->is_locked());
 }
 
 TEST_F(Target, ReplacesALinkNotWhatItPointsTo) {
