@@ -139,6 +139,7 @@ class Recompress(Case):
                             ([self.source, inside, "--to", "jpeg-ls"], "inside the source"),
                             ([self.source, self.scratch / "alias" / "x", "--to", "jpeg-ls"], "inside the source"),
                             ([self.source, self.source, "--to", "jpeg-ls"], "inside the source"),
+                            ([self.source, self.scratch / "new" / ".." / "alias" / "x", "--to", "jpeg-ls"], "does not exist"),
                             ([self.source, self.scratch, "--to", "jpeg-ls"], "inside the destination"),
                             ([self.source, self.target, "--to", "jpegls"], "did you mean jpeg-ls"),
                             ([self.source, self.target, "--to", "jpeg-baseline"], "do not write"),
@@ -171,6 +172,23 @@ class Recompress(Case):
             recompress(source, one, "--to", "jpeg-ls", "--report", old)
             self.assertEqual(len(lines(old)), 1)
         recompress(source, one, "--to", "jpeg-ls", "--report", "/dev/null")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root to mount")
+    def test_another_mount_of_the_source_is_the_source(self):
+        files = synthetic(self.source, "mr:1")
+        mount = self.scratch / "mount"
+        mount.mkdir()
+        if tool("mount", "--bind", files[0].parent, mount, check=False).returncode:
+            self.skipTest("mounting is not allowed here")
+        self.addCleanup(tool, "umount", mount)
+        before = names(self.source)
+        for source, target, says in ((self.source, mount / "new", "inside the source"),
+                                     (mount, self.source, "inside the destination"),
+                                     (mount, files[0].parent / "x", "inside the source")):
+            done = recompress(source, target, "--to", "jpeg-ls", check=False)
+            self.assertEqual(done.returncode, 2, (source, target))
+            self.assertIn(says, done.stderr)
+        self.assertEqual(names(self.source), before)
 
     def test_one_failure_is_partly_and_only_failures_are_failed(self):
         synthetic(self.source, "mr:3")

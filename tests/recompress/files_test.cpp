@@ -1,4 +1,5 @@
 // Source and target files at their edges: cut short while mapped, replaced whole, never half there.
+#include "pipeline/recompress/mounts.h"
 #include "pipeline/recompress/paths.h"
 #include "pipeline/recompress/source_file.h"
 #include "pipeline/recompress/target_file.h"
@@ -208,17 +209,30 @@ class Routes : public test::Scratch {};
 TEST_F(Routes, RefusesOverlapHoweverItIsNamed) {
     write("in/file", "");
     fs::create_directory_symlink("in", at("alias"));
-    for (const auto* out : {"in", "in/", "in/x/y", "alias/x", "other/../in/x", ".", ""}) {
+    for (const auto* out : {"in", "in/", "in/x/y", "alias/x", "other/../in/x", ".", "",
+                            "new/../alias/x", "new/deeper/../../alias/../in"}) {
         const auto route = plan_route(at("in"), at(out));
         ASSERT_FALSE(route) << out;
         EXPECT_EQ(route.error().code, ErrorCode::invalid_argument) << out;
     }
     EXPECT_TRUE(plan_route(at("in"), at("inside")));
+    EXPECT_TRUE(plan_route(at("in"), at("alias/../new/deeper")));
     const auto before = fs::current_path();
     fs::current_path(at("in"));
     EXPECT_FALSE(plan_route(".", "new"));
     EXPECT_FALSE(plan_route(at("in"), "new/deeper"));
     fs::current_path(before);
+}
+
+TEST(Mounts, APlaceIsThatOfItsFileSystem) {
+    const auto root = place_of("/");
+    const auto proc = place_of("/proc/self");
+    ASSERT_TRUE(root && proc);
+    EXPECT_NE(proc->device, root->device);
+    EXPECT_EQ(proc->path, "/self");
+    const auto here = place_of(fs::temp_directory_path() / "no such folder");
+    ASSERT_TRUE(here);
+    EXPECT_EQ(here->path.filename(), "no such folder");
 }
 
 TEST_F(Routes, OneFile) {
