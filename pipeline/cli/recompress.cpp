@@ -137,6 +137,8 @@ int recompress_route(const Shared& shared, const Options& options, const std::st
     RecompressOutput output(shared.json);
     if (!options.report.empty())
         if (const auto opened = output.open_report(options.report); !opened) {
+            if (opened.error().code == ErrorCode::invalid_argument)
+                return usage_error(opened.error().text);
             complain(printable(opened.error().text));
             return exit_failed;
         }
@@ -184,9 +186,9 @@ int run_recompress(const Shared& shared, const Options& options) {
         complain(printable(route.error().text));
         return exit_failed;
     }
-    if (route->is_tree && !options.report.empty() &&
-        recompress::lies_within(options.report, route->source))
-        return usage_error(fmt::format("the report {} lies inside the source", options.report));
+    if (!options.report.empty())
+        if (const auto fits = recompress::check_report(*route, options.report); !fits)
+            return usage_error(fits.error().text);
     return recompress_route(shared, options, *target_uid, *route);
 }
 

@@ -2,10 +2,14 @@
 
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/table.h"
+#include "pipeline/deliver/durable_file.h"
 #include "pipeline/dicom/transcode.h"
 
+#include <array>
 #include <cerrno>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace dcmflow::cli {
@@ -25,6 +29,26 @@ std::string name_or_dash(const std::string& syntax) {
     return syntax.empty() ? "-" : syntax;
 }
 
+// A slip in the arguments must not cost a file: one with content is emptied only if it is a report.
+Status check_replaceable(int file, const std::string& path) {
+    struct stat status {};
+    if (::fstat(file, &status) != 0)
+        return fail_errno(errno, path);
+    if (!S_ISREG(status.st_mode))
+        return {}; // a pipe, a terminal
+    constexpr std::string_view beginning = "{\"path\":";
+    std::array<char, beginning.size()> found{};
+    const bool is_report =
+        ::pread(file, found.data(), found.size(), 0) == static_cast<ssize_t>(found.size()) &&
+        std::string_view(found.data(), found.size()) == beginning;
+    if (status.st_nlink > 1 || (status.st_size > 0 && !is_report))
+        return fail(ErrorCode::invalid_argument,
+                    fmt::format("the report {} exists and {}: it is not written over", path,
+                                status.st_nlink > 1 ? "has another name (a hard link)"
+                                                    : "is something else"));
+    return ::ftruncate(file, 0) == 0 ? Status() : fail_errno(errno, path);
+}
+
 } // namespace
 
 RecompressOutput::RecompressOutput(bool json)
@@ -32,7 +56,13 @@ RecompressOutput::RecompressOutput(bool json)
 
 Status RecompressOutput::open_report(const std::string& path) {
     report_path_ = path;
-    report_.reset(std::fopen(path.c_str(), "we"));
+    deliver::Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_NOCTTY | O_CLOEXEC, 0666));
+    if (!file.valid())
+        return fail_errno(errno, path);
+    if (auto ours = check_replaceable(file.get(), path); !ours)
+        return ours;
+    const int stream = ::fcntl(file.get(), F_DUPFD_CLOEXEC, 0);
+    report_.reset(stream < 0 ? nullptr : ::fdopen(stream, "w"));
     if (report_ == nullptr)
         return fail_errno(errno, path);
     return {};

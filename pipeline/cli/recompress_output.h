@@ -20,6 +20,7 @@ namespace dcmflow::cli {
 class RecompressOutput {
   public:
     explicit RecompressOutput(bool json);
+    // An existing file is replaced only if it is a report; else invalid_argument, and it stays.
     [[nodiscard]] Status open_report(const std::string& path);
 
     void add(const recompress::FileReport& report) noexcept;

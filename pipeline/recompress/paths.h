@@ -21,6 +21,9 @@ struct Route {
 [[nodiscard]] Result<Route> plan_route(const std::filesystem::path& source,
                                        const std::filesystem::path& destination);
 
+// Whether a report may be written there: not over the source or in it, nor where a result goes.
+[[nodiscard]] Status check_report(const Route& route, const std::filesystem::path& report);
+
 // Whether `path`, which need not exist, is `folder` or would be somewhere in it.
 [[nodiscard]] bool lies_within(const std::filesystem::path& path,
                                const std::filesystem::path& folder);

@@ -3,7 +3,8 @@
 //
 // Move-only; one thread at a time. Dropped unfinished it takes its temporary file along; what a
 // crash leaves behind is taken over by the next attempt at the same name. Another run that is
-// writing the same file is told apart by a lock. An existing file of that name is replaced in one
+// writing the same file is told apart by a lock (where the file system has none, by nothing); what
+// is put in place is what was written, or it fails. An existing file of that name is replaced in one
 // step, and a symbolic link itself, never what it points to. The folder must be synced afterwards
 // (TargetFolder).
 #pragma once
@@ -16,6 +17,7 @@
 #include <ctime>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace dcmflow::recompress {
 
@@ -30,6 +32,7 @@ class TargetFile {
     [[nodiscard]] Status write(std::span<const std::byte> bytes);
     [[nodiscard]] Status patch(std::uint64_t offset, std::span<const std::byte> bytes);
     [[nodiscard]] std::uint64_t size() const { return size_; }
+    [[nodiscard]] bool is_locked() const { return locked_; }
     // Modification time, sync, rename.
     [[nodiscard]] Status finish(const timespec& modified);
 
@@ -40,9 +43,13 @@ class TargetFile {
     std::string temporary_; // empty: in place, or moved from
     deliver::Descriptor file_;
     std::uint64_t size_ = 0;
+    bool locked_ = false; // against other runs
 };
 
-// A symbolic link with the same text, in place of whatever has that name.
+// Whether files in the making, and only they, have such names.
+[[nodiscard]] bool is_temporary_name(std::string_view name);
+
+// A symbolic link with the same text, in place of whatever file has that name.
 [[nodiscard]] Status make_link(int folder, const std::string& name, const std::string& text);
 
 } // namespace dcmflow::recompress

@@ -1,6 +1,9 @@
 #include "pipeline/recompress/tree_walk.h"
 
+#include "pipeline/recompress/target_file.h"
+
 #include <algorithm>
+#include <sys/stat.h>
 #include <system_error>
 #include <utility>
 
@@ -62,19 +65,29 @@ std::optional<TreeEntry> TreeWalk::next() {
 
 std::optional<TreeEntry> TreeWalk::enter(TreeEntry folder) {
     std::error_code error;
-    fs::directory_iterator rest(folder.path.empty() ? root_ : root_ / folder.path, error);
+    const auto whole = folder.path.empty() ? root_ : root_ / folder.path;
+    struct stat status {};
+    if (forbidden_ && ::stat(whole.c_str(), &status) == 0 &&
+        *forbidden_ == std::pair{status.st_dev, status.st_ino})
+        return TreeEntry{Kind::error, std::move(folder.path), "it is the destination"};
+    fs::directory_iterator rest(whole, error);
     if (error)
         return TreeEntry{Kind::error, std::move(folder.path), error.message()};
     levels_.push_back({folder.path, std::move(rest), {}, {}});
     return folder;
 }
 
-std::optional<TreeEntry> TreeWalk::read_chunk(Level& level) const {
+std::optional<TreeEntry> TreeWalk::read_chunk(Level& level) {
     std::error_code error;
     for (std::size_t n = 0; n < chunk_ && level.rest != fs::directory_iterator(); ++n) {
         const auto kind = kind_of(*level.rest);
-        auto& list = kind == Kind::folder ? level.folders : level.files;
-        list.push_back({kind, level.path / level.rest->path().filename(), {}});
+        const auto name = level.rest->path().filename();
+        if ((kind == Kind::file || kind == Kind::link) && is_temporary_name(name.native())) {
+            ++left_out_;
+        } else {
+            auto& list = kind == Kind::folder ? level.folders : level.files;
+            list.push_back({kind, level.path / name, {}});
+        }
         level.rest.increment(error); // an error makes it the end
     }
     sort_last_first(level.files);

@@ -3,7 +3,8 @@
 // One thread. Iterative; it holds one chunk of names per level of depth, however many files there
 // are. Within a folder files come before folders, in the order of their names (chunk by chunk where
 // a folder has more entries than that). Symbolic links are reported, never followed: it cannot
-// leave the root or go in rings.
+// leave the root or go in rings. Left out, but counted: temporary files of ours (a killed run's).
+// The destination, should the walk come upon it through some mount, is an error and not entered.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,8 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <sys/types.h>
+#include <utility>
 #include <vector>
 
 namespace dcmflow::recompress {
@@ -25,7 +28,11 @@ struct TreeEntry {
 class TreeWalk {
   public:
     explicit TreeWalk(std::filesystem::path root, std::size_t chunk = 4096);
+    void never_enter(dev_t device, ino_t inode) { forbidden_ = {device, inode}; }
     [[nodiscard]] std::optional<TreeEntry> next();
+    // Nothing of the folder that next() has just given.
+    void skip_folder() { levels_.pop_back(); }
+    [[nodiscard]] std::uint64_t left_out() const { return left_out_; }
 
   private:
     struct Level {
@@ -35,11 +42,13 @@ class TreeWalk {
         std::vector<TreeEntry> folders; // the next one last
     };
     [[nodiscard]] std::optional<TreeEntry> enter(TreeEntry folder);
-    [[nodiscard]] std::optional<TreeEntry> read_chunk(Level& level) const;
+    [[nodiscard]] std::optional<TreeEntry> read_chunk(Level& level);
 
     std::filesystem::path root_;
     std::size_t chunk_;
     std::vector<Level> levels_;
+    std::optional<std::pair<dev_t, ino_t>> forbidden_;
+    std::uint64_t left_out_ = 0;
     bool started_ = false;
 };
 

@@ -139,6 +139,7 @@ class Recompress(Case):
                             ([self.source, inside, "--to", "jpeg-ls"], "inside the source"),
                             ([self.source, self.scratch / "alias" / "x", "--to", "jpeg-ls"], "inside the source"),
                             ([self.source, self.source, "--to", "jpeg-ls"], "inside the source"),
+                            ([self.source, self.scratch / "new" / ".." / "alias" / "x", "--to", "jpeg-ls"], "does not exist"),
                             ([self.source, self.scratch, "--to", "jpeg-ls"], "inside the destination"),
                             ([self.source, self.target, "--to", "jpegls"], "did you mean jpeg-ls"),
                             ([self.source, self.target, "--to", "jpeg-baseline"], "do not write"),
@@ -151,6 +152,43 @@ class Recompress(Case):
         self.assertFalse(inside.parent.exists())
         self.assertFalse(self.target.exists())
         self.assertEqual(recompress(self.scratch / "none", self.target, "--to", "rle", check=False).returncode, 1)
+
+    def test_a_report_never_replaces_what_is_no_report(self):
+        source = synthetic(self.source, "mr:1")[0]
+        before = source.read_bytes()
+        twin, note, old = self.scratch / "twin", self.scratch / "note", self.scratch / "old.jsonl"
+        os.link(source, twin)
+        note.write_text("precious")
+        one = self.scratch / "one.dcm"
+        for src, dst, report in ((source, one, source), (source, one, twin), (source, one, one), (source, one, note),
+                                 (self.source, self.target, twin), (self.source, self.target, note)):
+            done = recompress(src, dst, "--to", "jpeg-ls", "--report", report, check=False)
+            self.assertEqual(done.returncode, 2, (src, report))
+            self.assertIn("the report", done.stderr)
+            self.assertEqual(source.read_bytes(), before)
+        self.assertEqual(note.read_text(), "precious")
+        self.assertFalse(one.exists() or self.target.exists())
+        for _ in range(2):
+            recompress(source, one, "--to", "jpeg-ls", "--report", old)
+            self.assertEqual(len(lines(old)), 1)
+        recompress(source, one, "--to", "jpeg-ls", "--report", "/dev/null")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root to mount")
+    def test_another_mount_of_the_source_is_the_source(self):
+        files = synthetic(self.source, "mr:1")
+        mount = self.scratch / "mount"
+        mount.mkdir()
+        if tool("mount", "--bind", files[0].parent, mount, check=False).returncode:
+            self.skipTest("mounting is not allowed here")
+        self.addCleanup(tool, "umount", mount)
+        before = names(self.source)
+        for source, target, says in ((self.source, mount / "new", "inside the source"),
+                                     (mount, self.source, "inside the destination"),
+                                     (mount, files[0].parent / "x", "inside the source")):
+            done = recompress(source, target, "--to", "jpeg-ls", check=False)
+            self.assertEqual(done.returncode, 2, (source, target))
+            self.assertIn(says, done.stderr)
+        self.assertEqual(names(self.source), before)
 
     def test_one_failure_is_partly_and_only_failures_are_failed(self):
         synthetic(self.source, "mr:3")

@@ -1,12 +1,28 @@
 // Source and target files at their edges: cut short while mapped, replaced whole, never half there.
+#include "pipeline/recompress/mounts.h"
 #include "pipeline/recompress/paths.h"
 #include "pipeline/recompress/source_file.h"
 #include "pipeline/recompress/target_file.h"
 #include "tests/recompress/scratch.h"
 
+#include <cerrno>
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+namespace {
+thread_local int no_locks = 0; // what flock() fails with
+}
+
+// In place of the C library's: a file system without locks.
+extern "C" int flock(int file, int operation) noexcept {
+    if (no_locks == 0)
+        return static_cast<int>(::syscall(SYS_flock, file, operation));
+    errno = no_locks;
+    return -1;
+}
 
 namespace dcmflow::recompress {
 namespace {
@@ -132,6 +148,53 @@ TEST_F(Target, TwoRunsDoNotMixTheirBytes) {
     EXPECT_EQ(read("file"), "first");
 }
 
+// What another file of that name, or another writer, made of it must not pass for the result.
+TEST_F(Target, PutsInPlaceOnlyWhatItWrote) {
+    for (const bool replaced : {true, false}) {
+        auto file = create();
+        ASSERT_TRUE(file && file->write(bytes_of("whole file")));
+        const std::string temporary = names("").front();
+        if (replaced) {
+            fs::rename(at(temporary), at("aside"));
+            write(temporary, "other file");
+        } else {
+            ASSERT_EQ(::truncate(at(temporary).c_str(), 3), 0);
+        }
+        EXPECT_FALSE(file->finish({0, 0}));
+        EXPECT_FALSE(fs::exists(at("file")));
+        fs::remove(at(temporary));
+    }
+}
+
+TEST_F(Target, ALinkLeavesTheTemporaryFileOfAnotherRunAlone) {
+    auto file = create();
+    ASSERT_TRUE(file && file->write(bytes_of("new")));
+    ASSERT_TRUE(make_link(folder_.get(), "file", "elsewhere"));
+    EXPECT_TRUE(fs::is_symlink(at("file")));
+    EXPECT_TRUE(file->finish({0, 0}));
+    EXPECT_EQ(read("file"), "new");
+    for (int n = 0; n < 2; ++n)
+        ASSERT_TRUE(make_link(folder_.get(), "link", "file"));
+    EXPECT_THAT(names(""), ElementsAre("file", "link"));
+    for (const auto& name : {".dcmflow-0123456789abcdef.tmp", ".dcmflow-0123456789abcdef-link.tmp"})
+        EXPECT_TRUE(is_temporary_name(name)) << name;
+}
+
+TEST_F(Target, NeedsNoLocksWhereThereAreNone) {
+    for (const int error : {ENOSYS, EOPNOTSUPP, ENOLCK}) {
+        no_locks = error;
+        auto file = create();
+        no_locks = 0;
+        ASSERT_TRUE(file && file->write(bytes_of("new")) && file->finish({0, 0})) << error;
+        EXPECT_FALSE(file->is_locked());
+    }
+    no_locks = EIO;
+    const auto failed = create();
+    no_locks = 0;
+    EXPECT_FALSE(failed);
+    EXPECT_TRUE(create()->is_locked());
+}
+
 TEST_F(Target, ReplacesALinkNotWhatItPointsTo) {
     write("precious", "as it was");
     fs::create_symlink("precious", at("file"));
@@ -146,17 +209,30 @@ class Routes : public test::Scratch {};
 TEST_F(Routes, RefusesOverlapHoweverItIsNamed) {
     write("in/file", "");
     fs::create_directory_symlink("in", at("alias"));
-    for (const auto* out : {"in", "in/", "in/x/y", "alias/x", "other/../in/x", ".", ""}) {
+    for (const auto* out : {"in", "in/", "in/x/y", "alias/x", "other/../in/x", ".", "",
+                            "new/../alias/x", "new/deeper/../../alias/../in"}) {
         const auto route = plan_route(at("in"), at(out));
         ASSERT_FALSE(route) << out;
         EXPECT_EQ(route.error().code, ErrorCode::invalid_argument) << out;
     }
     EXPECT_TRUE(plan_route(at("in"), at("inside")));
+    EXPECT_TRUE(plan_route(at("in"), at("alias/../new/deeper")));
     const auto before = fs::current_path();
     fs::current_path(at("in"));
     EXPECT_FALSE(plan_route(".", "new"));
     EXPECT_FALSE(plan_route(at("in"), "new/deeper"));
     fs::current_path(before);
+}
+
+TEST(Mounts, APlaceIsThatOfItsFileSystem) {
+    const auto root = place_of("/");
+    const auto proc = place_of("/proc/self");
+    ASSERT_TRUE(root && proc);
+    EXPECT_NE(proc->device, root->device);
+    EXPECT_EQ(proc->path, "/self");
+    const auto here = place_of(fs::temp_directory_path() / "no such folder");
+    ASSERT_TRUE(here);
+    EXPECT_EQ(here->path.filename(), "no such folder");
 }
 
 TEST_F(Routes, OneFile) {
@@ -170,6 +246,25 @@ TEST_F(Routes, OneFile) {
     EXPECT_FALSE(plan_route(at("in/file"), at("in/file")));
     EXPECT_EQ(plan_route(at("none"), at("out")).error().code, ErrorCode::not_found);
     EXPECT_FALSE(plan_route(at("in"), at("in/file")));
+}
+
+TEST_F(Routes, TheReportIsNeitherSourceNorResult) {
+    write("in/file", "x");
+    write("in/sub/other", "y");
+    fs::create_directory(at("out"));
+    fs::create_hard_link(at("in/file"), at("twin"));
+    fs::create_symlink("in/file", at("alias"));
+    fs::create_symlink("in/new", at("dangling"));
+    const auto one = plan_route(at("in/file"), at("out/result"));
+    for (const auto* report : {"in/file", "out/../in/file", "twin", "alias", "out/result",
+                               "out/../out/result", "dangling"})
+        EXPECT_FALSE(check_report(*one, at(report))) << report;
+    EXPECT_TRUE(check_report(*one, at("report")));
+    EXPECT_TRUE(check_report(*one, at("out/report")));
+    const auto tree = plan_route(at("in"), at("out"));
+    for (const auto* report : {"in/report", "alias", "dangling", "out/file", "out/sub/other"})
+        EXPECT_FALSE(check_report(*tree, at(report))) << report;
+    EXPECT_TRUE(check_report(*tree, at("out/report")));
 }
 
 } // namespace

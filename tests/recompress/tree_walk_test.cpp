@@ -94,5 +94,32 @@ TEST_F(Walk, DeepTreesNeedNoStack) {
     EXPECT_EQ(walk().back(), "f:" + (deep / "file").string());
 }
 
+TEST_F(Walk, WhatAKilledRunLeftIsLeftOut) {
+    write("a", "");
+    write(".dcmflow-0123456789abcdef.tmp", "half");
+    fs::create_symlink("a", at(".dcmflow-0123456789abcdef-link.tmp"));
+    write(".dcmflow-0123456789abcdef.tmp.dcm", "no name of ours");
+    write(".dcmflow-.tmp", "nor this");
+    EXPECT_THAT(walk(), ElementsAre("s:", "f:.dcmflow-.tmp", "f:.dcmflow-0123456789abcdef.tmp.dcm",
+                                    "f:a"));
+    TreeWalk tree(root_);
+    while (tree.next()) {
+    }
+    EXPECT_EQ(tree.left_out(), 2U);
+}
+
+TEST_F(Walk, TheDestinationIsAnErrorAndNotEntered) {
+    write("a/out/result", "");
+    write("b/file", "");
+    struct stat out {};
+    ASSERT_EQ(::stat(at("a/out").c_str(), &out), 0);
+    TreeWalk tree(root_);
+    tree.never_enter(out.st_dev, out.st_ino);
+    std::vector<std::string> all;
+    while (const auto entry = tree.next())
+        all.push_back(letter(entry->kind) + (":" + entry->path.string()));
+    EXPECT_THAT(all, ElementsAre("s:", "s:a", "e:a/out", "s:b", "f:b/file"));
+}
+
 } // namespace
 } // namespace dcmflow::recompress
