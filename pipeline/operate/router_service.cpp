@@ -36,7 +36,8 @@ void add_status(Router& router, nlohmann::json& status) {
                                {"died", workers.died.load()},
                                {"timed_out", workers.timed_out.load()},
                                {"lied", workers.lied.load()},
-                               {"not_started", workers.not_started.load()}};
+                               {"not_started", workers.not_started.load()},
+                               {"out_of_memory", workers.out_of_memory.load()}};
     status["memory"] = {{"budget", router.budget().total()},
                         {"used", router.budget().used()},
                         {"peak", router.budget().peak()}};
