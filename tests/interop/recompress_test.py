@@ -114,11 +114,14 @@ class Recompress(Case):
 
     def test_other_peoples_compression_and_lossy_sources(self):
         files = synthetic(self.source, "mr:3")
-        tool("dcmcjpls", "+el", files[0], self.source / "lossless.dcm")
+        tool("dcmcrle", files[0], self.source / "lossless.dcm")
+        tool("dcmcjpls", "+el", files[0], self.source / "smaller.dcm")
         tool("dcmcjpls", "+en", "+md", "2", files[1], self.source / "lossy.dcm")
         _, rows = self.run_all(to="jpeg2000")
-        self.assertEqual((rows["lossless.dcm"]["status"], rows["lossless.dcm"]["from"]), ("compressed", "jpeg-ls"))
+        self.assertEqual((rows["lossless.dcm"]["status"], rows["lossless.dcm"]["from"]), ("compressed", "rle"))
         self.assertSamePixels(files[0], self.target / "lossless.dcm")
+        self.assertEqual((rows["smaller.dcm"]["status"], rows["smaller.dcm"]["reason"]), ("kept", "incompressible"))
+        self.assertEqual((self.source / "smaller.dcm").read_bytes(), (self.target / "smaller.dcm").read_bytes())
         self.assertEqual((rows["lossy.dcm"]["status"], rows["lossy.dcm"]["reason"]), ("kept", "lossy_source"))
         self.assertEqual((self.source / "lossy.dcm").read_bytes(), (self.target / "lossy.dcm").read_bytes())
 
