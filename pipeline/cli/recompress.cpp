@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -130,8 +131,16 @@ int exit_code(const recompress::Totals& totals, bool stopped, bool complete) {
     return totals.failed > 0 ? exit_partly : exit_ok;
 }
 
+// Frames go back to the system when they are done with. Else glibc keeps them, for each thread those
+// of its last object, and --memory bounds only what is in use.
+void give_frames_back() {
+    (void)::mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    (void)::mallopt(M_TRIM_THRESHOLD, 8 << 20);
+}
+
 int recompress_route(const Shared& shared, const Options& options, const std::string& target_uid,
                      const recompress::Route& route) {
+    give_frames_back();
     Watch watch;
     SandboxedTranscoder codecs(workers_of(options));
     RecompressOutput output(shared.json);
@@ -164,7 +173,9 @@ int recompress_route(const Shared& shared, const Options& options, const std::st
     const bool complete = output.finish();
     for (const auto& problem : run.problems())
         complain(printable(problem));
-    const bool stopped = watch.stop().stop_requested();
+    for (const auto& note : run.notes())
+        complain(printable(note));
+    const bool stopped = !run.complete();
     if (stopped)
         complain("stopped before the end; what was reported is done");
     else if (output.totals().all.files + output.totals().failed == 0)

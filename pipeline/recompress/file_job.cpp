@@ -28,6 +28,15 @@ bool has_magic(std::span<const std::byte> file) {
                       [](char c, std::byte b) { return static_cast<std::byte>(c) == b; });
 }
 
+Status begin(FileJob& job) {
+    auto file = TargetFile::create(job.folder->get(), job.name);
+    if (!file)
+        return tl::unexpected(file.error());
+    job.unlocked = job.unlocked || !file->is_locked();
+    job.begun = std::move(*file);
+    return {};
+}
+
 // The whole new file: in memory while it is small, under its temporary name once it is not.
 class ResultSink final : public ByteSink {
   public:
@@ -68,10 +77,8 @@ class ResultSink final : public ByteSink {
 
   private:
     bool spill() {
-        auto file = TargetFile::create(job_.folder->get(), job_.name);
-        if (!file)
-            return keep(tl::unexpected(file.error()));
-        job_.begun = std::move(*file);
+        if (!keep(begin(job_)))
+            return false;
         const bool written = keep(job_.begun->write(job_.result));
         job_.result = {};
         return written;
@@ -110,6 +117,12 @@ void keep_original(FileReport& report, FileStatus status, std::string_view reaso
     report.to = report.from;
 }
 
+// From one compression to another nothing is gained by a larger file (a native target is none).
+bool is_encapsulated(std::string_view source) {
+    const auto* syntax = codecs::find_by_uid(source);
+    return syntax == nullptr || syntax->encapsulated;
+}
+
 // Replacing a file by what was made of it is not what SRC DST promises.
 bool is_same_file(const FileJob& job) {
     struct stat there {};
@@ -122,20 +135,13 @@ bool is_same_file(const FileJob& job) {
 FileRecompressor::FileRecompressor(const Transcoder& transcoder, FileOptions options)
     : transcoder_(transcoder), options_(std::move(options)) {}
 
-std::uint64_t FileRecompressor::work_bytes(std::span<const std::byte> head, std::uint64_t size) {
-    constexpr std::uint64_t least = 256U << 10;
-    const auto meta = read_file_meta(head);
-    if (!meta && !has_magic(head))
-        return least;
-    const auto* syntax = meta ? codecs::find_by_uid(meta->transfer_syntax_uid) : nullptr;
-    if (syntax != nullptr && syntax->deflated)
-        return least + 2 * max_inflated_bytes;
-    // Native: a frame's encoding and decoding, and the result. Else decoded frames too.
-    return least + size * (syntax != nullptr && !syntax->encapsulated ? 3 : 10);
-}
-
 void FileRecompressor::transcode(FileJob& job) const noexcept {
-    guarded(job, [&] { transcode_file(job); });
+    guarded(job, [&] {
+        transcode_file(job);
+        // Whatever the transcoder makes of a source that changes under it, that is the reason.
+        if (const auto same = job.source.unchanged(); !same)
+            job.report.fail(same.error().text);
+    });
     if (job.report.status != FileStatus::compressed) { // the original goes, or nothing
         job.begun.reset();
         job.result = {};
@@ -168,7 +174,8 @@ void FileRecompressor::transcode_file(FileJob& job) const {
     if (options_.target_uid.empty())
         transcode_smallest(job, data_set, source);
     else
-        transcode_data_set(job, data_set, source, options_.target_uid, UINT64_MAX);
+        transcode_data_set(job, data_set, source, options_.target_uid,
+                           is_encapsulated(source) ? job.received_bytes : UINT64_MAX);
 }
 
 // The trial may err, and some frame may have what the sample had not: then the next one.
@@ -200,8 +207,8 @@ void FileRecompressor::transcode_data_set(FileJob& job, const DataSet& data_set,
     auto meta = rewrite_file_meta(job.source.bytes(), target);
     if (!meta)
         return report.fail(meta.error().text);
-    ResultSink sink(job, std::move(*meta), options_.result_in_memory);
-    auto how = transcode_options(job, data_set);
+    ResultSink sink(job, std::move(*meta), options_.bounds.result_in_memory);
+    auto how = transcode_options(job, data_set, source, target);
     how.source_bytes = job.received_bytes;
     how.must_beat = must_beat;
     const auto outcome = transcoder_.transcode(data_set, source, target, how, sink);
@@ -216,14 +223,15 @@ void FileRecompressor::transcode_data_set(FileJob& job, const DataSet& data_set,
     report.pixel_digest = outcome.pixel_digest;
 }
 
-TranscodeOptions FileRecompressor::transcode_options(FileJob& job, const DataSet& data_set) const {
+TranscodeOptions FileRecompressor::transcode_options(FileJob& job, const DataSet& data_set,
+                                                     std::string_view source,
+                                                     std::string_view target) const {
     const auto pixels = pixel_format_of(data_set);
     const std::uint64_t frame =
         pixels ? std::max<std::uint64_t>(1, pixels->format.frame_bytes()) : 1;
     TranscodeOptions how;
-    // A frame decoded, encoded, decoded again; and its fragments joined.
-    how.frames_at_once = static_cast<std::size_t>(std::clamp<std::uint64_t>(
-        options_.frame_memory / (4 * frame), 1, options_.most_frames_at_once));
+    if (pixels)
+        how.frames_at_once = frames_at_once(*pixels, source, target, options_.bounds);
     how.for_each_frame = [this, &job, frame](std::size_t count, const auto& body) {
         if (options_.for_each_frame)
             options_.for_each_frame(count, body);
@@ -246,10 +254,8 @@ void FileRecompressor::store(FileJob& job) const noexcept {
 void FileRecompressor::store_file(FileJob& job) const {
     const auto put = [&]() -> Status {
         if (!job.begun) {
-            auto file = TargetFile::create(job.folder->get(), job.name);
-            if (!file)
-                return tl::unexpected(file.error());
-            job.begun = std::move(*file);
+            if (auto begun = begin(job); !begun)
+                return begun;
             const auto write = [&](auto piece) { return job.begun->write(piece); };
             const auto written = job.result.empty() ? job.source.each_piece(write)
                                                     : write(std::span<const std::byte>(job.result));

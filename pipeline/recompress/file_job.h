@@ -10,6 +10,7 @@
 #include "pipeline/budget.h"
 #include "pipeline/dicom/transcode.h"
 #include "pipeline/recompress/file_report.h"
+#include "pipeline/recompress/memory_share.h"
 #include "pipeline/recompress/source_file.h"
 #include "pipeline/recompress/target_file.h"
 #include "pipeline/recompress/target_tree.h"
@@ -28,7 +29,8 @@ namespace dcmflow::recompress {
 struct FileJob {
     FileReport report;
     Credit place; // one of the files in flight
-    Credit bytes; // of memory
+    Credit bytes; // of memory: the file's own
+    Credit work;  // and what it takes to transcode it
     SourceFile source;
     std::shared_ptr<TargetFolder> folder;
     std::string name;                 // in the folder
@@ -36,7 +38,8 @@ struct FileJob {
     // What store() puts there: the file that was begun, else these bytes, else the source's own.
     std::optional<TargetFile> begun;
     std::vector<std::byte> result;
-    bool dropped = false; // the run was stopped before this was worked on
+    bool dropped = false;  // the run was stopped before this was worked on
+    bool unlocked = false; // another run could have written the same file unnoticed
 };
 
 // UIDs of the syntaxes to try on an object, best first; its own among them ends that. If that is
@@ -52,10 +55,7 @@ struct FileOptions {
     std::string target_uid; // empty: `choose` says
     ChooseSyntax choose;
     FrameLoop for_each_frame;
-    std::size_t most_frames_at_once = 16;
-    std::uint64_t frame_memory = 64ULL << 20; // for the frames of one object while they are coded
-    std::uint64_t result_in_memory = 32ULL
-                                     << 20; // larger results go to their file as they are made
+    WorkBounds bounds; // results larger than result_in_memory go to their file as they are made
 };
 
 class FileRecompressor {
@@ -63,16 +63,19 @@ class FileRecompressor {
     FileRecompressor(const Transcoder& transcoder, FileOptions options);
     void transcode(FileJob& job) const noexcept;
     void store(FileJob& job) const noexcept;
-    // Memory that a file may need that begins with `head`, beside its own bytes.
-    [[nodiscard]] static std::uint64_t work_bytes(std::span<const std::byte> head,
-                                                  std::uint64_t size);
+    // Memory that this file may need beside its own bytes.
+    [[nodiscard]] std::uint64_t work_bytes(std::span<const std::byte> file) const noexcept {
+        return file_work(file, options_.target_uid, options_.bounds);
+    }
 
   private:
     void transcode_file(FileJob& job) const;
     void transcode_smallest(FileJob& job, const DataSet& data_set, std::string_view source) const;
     void transcode_data_set(FileJob& job, const DataSet& data_set, std::string_view source,
                             std::string_view target, std::uint64_t must_beat) const;
-    [[nodiscard]] TranscodeOptions transcode_options(FileJob& job, const DataSet& data_set) const;
+    [[nodiscard]] TranscodeOptions transcode_options(FileJob& job, const DataSet& data_set,
+                                                     std::string_view source,
+                                                     std::string_view target) const;
     void store_file(FileJob& job) const;
 
     const Transcoder& transcoder_;

@@ -2,6 +2,7 @@
 
 #include "codecs/transfer_syntax.h"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace dcmflow::recompress {
@@ -17,6 +18,29 @@ void count(Totals::Row& row, const FileReport& report) {
     ++row.files;
     row.bytes_in += report.bytes_in;
     row.bytes_out += report.bytes_out;
+}
+
+std::string dump(const nlohmann::ordered_json& value,
+                 nlohmann::ordered_json::error_handler_t handler) {
+    return value.dump(-1, ' ', false, handler);
+}
+
+bool is_utf8(const std::string& text) {
+    using Handler = nlohmann::ordered_json::error_handler_t;
+    return dump(text, Handler::replace) == dump(text, Handler::ignore);
+}
+
+// RFC 3986: all but unreserved characters and the slash.
+std::string percent_encoded(std::string_view bytes) {
+    constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789-._~/";
+    std::string text;
+    for (const char c : bytes)
+        if (plain.find(c) != std::string_view::npos)
+            text += c;
+        else
+            text += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    return text;
 }
 
 } // namespace
@@ -59,7 +83,9 @@ std::string json_line(const FileReport& report) {
         object["pixel_digest"] = report.pixel_digest->hex();
     if (!report.error.empty())
         object["error"] = report.error;
-    return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+    if (!is_utf8(report.path))
+        object["path_bytes"] = percent_encoded(report.path);
+    return dump(object, nlohmann::ordered_json::error_handler_t::replace) + '\n';
 }
 
 void Totals::add(const FileReport& report) {

@@ -41,7 +41,8 @@ struct FileReport {
     void fail(std::string text); // failed, and why: nothing else is claimed of the result
 };
 
-// One JSON object and a line end (design §8). Bytes that are not UTF-8 become U+FFFD.
+// One JSON object and a line end (design §8). Bytes that are not UTF-8 become U+FFFD; a path with
+// such bytes is there once more, percent-encoded, as path_bytes.
 [[nodiscard]] std::string json_line(const FileReport& report);
 
 struct Totals {

@@ -1,11 +1,15 @@
 #include "pipeline/recompress/recompress.h"
 
 #include "pipeline/budget.h"
+#include "pipeline/recompress/folded_names.h"
 #include "pipeline/recompress/store_threads.h"
 #include "pipeline/recompress/tree_walk.h"
 
 #include <algorithm>
+#include <atomic>
+#include <fmt/format.h>
 #include <memory>
+#include <sys/stat.h>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -44,9 +48,10 @@ FileOptions file_options(const RecompressOptions& options) {
     file.target_uid = options.target_uid;
     file.choose = options.choose;
     file.for_each_frame = parallel_frames;
-    file.most_frames_at_once = std::max<std::size_t>(16, 2 * worker_count(options.jobs));
-    file.frame_memory = std::min(file.frame_memory, options.memory / 8);
-    file.result_in_memory = std::min(file.result_in_memory, options.memory / 8);
+    auto& bounds = file.bounds;
+    bounds.most_frames_at_once = std::max<std::size_t>(16, 2 * worker_count(options.jobs));
+    bounds.frame_memory = options.memory / 8;
+    bounds.result_in_memory = std::min(bounds.result_in_memory, options.memory / 8);
     return file;
 }
 
@@ -72,6 +77,9 @@ class Graph {
 
     void submit(JobPtr job) { nodes_->transcode.try_put(std::move(job)); }
     void report(JobPtr job) { nodes_->report.try_put(std::move(job)); } // nothing to do but that
+    [[nodiscard]] const FileRecompressor& work() const { return work_; }
+    [[nodiscard]] bool dropped_any() const { return dropped_any_; } // after finish(), as the next
+    [[nodiscard]] bool had_no_lock() const { return had_no_lock_; }
     void finish() {
         arena_.execute([&] { nodes_->graph.wait_for_all(); });
     }
@@ -90,8 +98,7 @@ class Graph {
                         owner.store(std::move(job), gateway);
                     }),
               report(graph, tbb::flow::serial, [&owner](const JobPtr& job) {
-                  if (!job->dropped)
-                      owner.on_report_(job->report);
+                  owner.heard(*job);
                   return tbb::flow::continue_msg{};
               }) {
             tbb::flow::make_edge(transcode, store);
@@ -102,6 +109,13 @@ class Graph {
         StoreNode store;
         tbb::flow::function_node<JobPtr, tbb::flow::continue_msg> report;
     };
+
+    void heard(const FileJob& job) {
+        dropped_any_ = dropped_any_ || job.dropped;
+        had_no_lock_ = had_no_lock_ || job.unlocked;
+        if (!job.dropped)
+            on_report_(job.report);
+    }
 
     void transcode(FileJob& job) const {
         job.dropped = stop_.stop_requested();
@@ -114,6 +128,7 @@ class Graph {
         store_threads_.push([this, job = std::move(job), &gateway]() mutable {
             if (!job->dropped)
                 work_.store(*job);
+            job->folder.reset(); // the last to leave syncs it
             gateway.try_put(std::move(job));
             gateway.release_wait();
         });
@@ -122,6 +137,8 @@ class Graph {
     const FileRecompressor work_;
     const std::stop_token stop_;
     const std::function<void(const FileReport&)> on_report_;
+    std::atomic<bool> dropped_any_{false};
+    std::atomic<bool> had_no_lock_{false};
     const std::size_t workers_;
     tbb::global_control parallelism_;
     tbb::task_arena arena_;
@@ -143,15 +160,31 @@ class Door {
     Door(const RecompressOptions& options, const Route& route, TargetTree& target, Bounds& bounds,
          Graph& graph, std::stop_token stop)
         : options_(options), route_(route), target_(target), bounds_(bounds), graph_(graph),
-          stop_(std::move(stop)) {}
+          stop_(std::move(stop)), walk_(route.source) {
+        struct stat root {};
+        if (::fstat(target_.get(), &root) == 0)
+            walk_.never_enter(root.st_dev, root.st_ino);
+        if (route_.is_tree && ::stat(route_.source.c_str(), &root) == 0)
+            target_.never_open(root.st_dev, root.st_ino);
+        if (!route_.is_tree)
+            return;
+        const auto& told = options_.destination_folds_case;
+        if (told ? *told : target_.folds_case())
+            names_.emplace();
+    }
+
+    // Whether nothing was left out at the door because of a stop.
+    [[nodiscard]] bool ended() const { return !stopped_; }
+    [[nodiscard]] std::uint64_t left_out() const { return walk_.left_out(); }
 
     void feed_tree() {
-        TreeWalk walk(route_.source);
-        while (!stop_.stop_requested()) {
-            const auto entry = walk.next();
+        while (!stopped_) {
+            const auto entry = walk_.next();
             if (!entry)
                 return;
-            feed(*entry);
+            stopped_ = stop_.stop_requested();
+            if (!stopped_)
+                feed(*entry);
         }
     }
 
@@ -173,6 +206,12 @@ class Door {
         using Kind = TreeEntry::Kind;
         const auto path = entry.path.empty() ? route_.source : route_.source / entry.path;
         const bool is_folder = entry.kind == Kind::folder; // made even if it is empty
+        if (names_ && !entry.path.empty() && entry.kind != Kind::error &&
+            !names_->add(entry.path)) {
+            if (is_folder)
+                walk_.skip_folder();
+            return refuse_name(path, is_folder);
+        }
         const auto folder = target_.folder(is_folder ? entry.path : entry.path.parent_path());
         if (is_folder && folder)
             return;
@@ -192,9 +231,18 @@ class Door {
         read(std::move(job), path);
     }
 
+    void refuse_name(const fs::path& path, bool is_folder) {
+        if (auto job = start(path))
+            failed(std::move(job),
+                   fmt::format("the destination does not tell upper from lower case, and another "
+                               "entry of the folder has this name there{}",
+                               is_folder ? "; nothing in it was done" : ""));
+    }
+
     // nullptr: stopped.
     JobPtr start(const fs::path& path) {
         auto place = bounds_.places.acquire(1, stop_);
+        stopped_ = stopped_ || !place;
         if (!place)
             return nullptr;
         auto job = std::make_shared<FileJob>();
@@ -206,6 +254,7 @@ class Door {
     void failed(JobPtr job, std::string text) {
         job->report.fail(std::move(text));
         job->source = {};
+        job->folder.reset(); // the last to leave syncs it, and not in a node
         graph_.report(std::move(job));
     }
 
@@ -216,14 +265,24 @@ class Door {
         job->source = std::move(*source);
         const auto size = job->source.size();
         job->report.bytes_in = size;
-        const auto needed = FileRecompressor::work_bytes(job->source.head(), size);
-        auto bytes = bounds_.memory.acquire(size + needed, stop_);
-        if (!bytes)
+        if (!take(job->bytes, size))
             return;
-        job->bytes = std::move(*bytes);
         if (const auto loaded = job->source.load(read_whole()); !loaded)
             return failed(std::move(job), loaded.error().text);
+        // Nobody else takes of the memory, so what is left of it comes free: then this runs alone.
+        const auto rest = bounds_.memory.total() - job->bytes.bytes();
+        if (!take(job->work, std::min(rest, graph_.work().work_bytes(job->source.bytes()))))
+            return;
         graph_.submit(std::move(job));
+    }
+
+    // Whether there was memory before a stop.
+    bool take(Credit& credit, std::uint64_t bytes) {
+        auto taken = bounds_.memory.acquire(bytes, stop_);
+        stopped_ = stopped_ || !taken;
+        if (taken)
+            credit = std::move(*taken);
+        return taken.has_value();
     }
 
     void link(JobPtr job, const fs::path& path) {
@@ -236,6 +295,7 @@ class Door {
         job->folder->changed();
         job->report.status = FileStatus::copied;
         job->report.reason = "symlink";
+        job->folder.reset();
         graph_.report(std::move(job));
     }
 
@@ -249,7 +309,22 @@ class Door {
     Bounds& bounds_;
     Graph& graph_;
     const std::stop_token stop_;
+    TreeWalk walk_;
+    std::optional<FoldedNames> names_; // if the destination folds case
+    bool stopped_ = false;             // and something was left out
 };
+
+// What was named may have become something else since it was checked.
+Status check_opened(const Route& route, const TargetTree& target) {
+    std::error_code error;
+    const auto opened = fs::read_symlink(fmt::format("/proc/self/fd/{}", target.get()), error);
+    if (error || !route.is_tree)
+        return {};
+    if (lies_within(opened, route.source) || lies_within(route.source, opened))
+        return fail(ErrorCode::conflict, fmt::format("the destination {} and the source {} overlap",
+                                                     opened.string(), route.source.string()));
+    return {};
+}
 
 } // namespace
 
@@ -261,6 +336,8 @@ Status Recompression::run(const Route& route, std::stop_token stop) {
     auto target = TargetTree::open(route.destination);
     if (!target)
         return tl::unexpected(target.error());
+    if (auto apart = check_opened(route, *target); !apart)
+        return apart;
     const auto on_report = [this](const FileReport& report) {
         ++progress_.files;
         if (report.status == FileStatus::failed) {
@@ -280,6 +357,14 @@ Status Recompression::run(const Route& route, std::stop_token stop) {
         else
             door.feed_file();
         graph.finish();
+        complete_ = door.ended() && !graph.dropped_any();
+        if (door.left_out() > 0)
+            notes_.push_back(fmt::format("{} temporary files of runs that did not end were left "
+                                         "out",
+                                         door.left_out()));
+        if (graph.had_no_lock())
+            notes_.emplace_back("the destination has no file locks: nothing keeps another run from "
+                                "writing the same files");
     }
     problems_ = target->problems();
     return {};

@@ -5,10 +5,12 @@
 //   (the door)           at once       (disk)
 //
 // The same transcode as the router's flow, on another source and sink. Bounds sit at the door: each
-// file takes a place among those in flight, and the bytes that it may need of the memory budget,
-// before it is read; an object larger than the budget runs alone. Small files go in parallel, the
-// frames of large ones too. The disk is waited for at the door and in the storing threads, never in
-// a node. Nothing grows with the number of files. Owned by the caller; run() once, from its thread;
+// file takes a place among those in flight, its size of the memory budget before it is read, and
+// what it may need to be transcoded, by its image header, before it enters; an object larger than
+// the budget runs alone. Small files go in parallel, the frames of large ones too. The disk is
+// waited for at the door and in the storing threads; in a node only for pages of a mapped source,
+// and by a result too large for memory. Nothing grows with the number of files (in a destination
+// that folds case: with those of one folder). Owned by the caller; run() once, from its thread;
 // progress() from any. on_report is called one at a time, on threads of the run, in the order of
 // completion.
 #pragma once
@@ -21,6 +23,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -32,7 +35,8 @@ struct RecompressOptions {
     ChooseSyntax choose;
     int jobs = 0; // threads for CPU work; 0: all cores
     std::uint64_t memory = 1ULL << 30;
-    std::uint64_t read_whole = 64ULL << 20; // larger files are mapped
+    std::uint64_t read_whole = 64ULL << 20;     // larger files are mapped
+    std::optional<bool> destination_folds_case; // unset: tried out
 };
 
 struct Progress {
@@ -53,6 +57,10 @@ class Recompression {
     [[nodiscard]] const Progress& progress() const { return progress_; }
     // After run(): folders whose entries may not be on disk yet, in words.
     [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
+    // And what whoever started it should know, though nothing is wrong.
+    [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
+    // Whether every file was reported: a stop may come too late to leave anything out.
+    [[nodiscard]] bool complete() const { return complete_; }
 
   private:
     RecompressOptions options_;
@@ -60,6 +68,8 @@ class Recompression {
     OnReport on_report_;
     Progress progress_;
     std::vector<std::string> problems_;
+    std::vector<std::string> notes_;
+    bool complete_ = false;
 };
 
 } // namespace dcmflow::recompress

@@ -11,7 +11,6 @@ namespace dcmflow::recompress {
 
 namespace {
 
-constexpr std::size_t head_bytes = 4096;
 constexpr std::uint64_t drop_step = 32ULL << 20; // pages stay until so many bytes were used
 
 constexpr const char* changed_text = "changed while it was read";
@@ -42,13 +41,6 @@ Result<SourceFile> SourceFile::open(const std::filesystem::path& path) {
     if (!S_ISREG(source.status_.st_mode))
         return fail(ErrorCode::invalid_argument, "not a regular file");
     return source;
-}
-
-std::vector<std::byte> SourceFile::head() const {
-    std::vector<std::byte> bytes(std::min<std::uint64_t>(size(), head_bytes));
-    const auto got = read_at(0, bytes);
-    bytes.resize(got ? got->size() : 0);
-    return bytes;
 }
 
 Status SourceFile::load(std::uint64_t in_memory) {

@@ -33,7 +33,6 @@ class SourceFile {
 
     [[nodiscard]] std::uint64_t size() const { return static_cast<std::uint64_t>(status_.st_size); }
     [[nodiscard]] const struct stat& status() const { return status_; }
-    [[nodiscard]] std::vector<std::byte> head() const; // at most 4 KiB
 
     // Files of more than `in_memory` bytes are mapped.
     [[nodiscard]] Status load(std::uint64_t in_memory);

@@ -4,9 +4,9 @@
 // Move-only; one thread at a time. Dropped unfinished it takes its temporary file along; what a
 // crash leaves behind is taken over by the next attempt at the same name. Another run that is
 // writing the same file is told apart by a lock (where the file system has none, by nothing); what
-// is put in place is what was written, or it fails. An existing file of that name is replaced in one
-// step, and a symbolic link itself, never what it points to. The folder must be synced afterwards
-// (TargetFolder).
+// is put in place is what was written, or it fails. An existing file of that name is replaced in
+// one step, and a symbolic link itself, never what it points to. The folder must be synced
+// afterwards (TargetFolder).
 #pragma once
 
 #include "pipeline/deliver/durable_file.h"

@@ -60,17 +60,52 @@ Result<std::shared_ptr<TargetFolder>> TargetTree::folder(const std::filesystem::
     if (last_ && *last_ != nullptr && path == last_path_)
         return last_;
     last_path_ = path;
-    std::vector<std::string> names;
-    for (const auto& name : path)
-        names.push_back(name.string());
-    auto opened = deliver::open_folder(folder_.get(), names);
+    auto opened = open_below(path);
     if (!opened)
-        last_ = fail_errno(opened.error().error,
-                           fmt::format("{} {}", opened.error().during, (root_ / path).string()));
+        last_ = tl::unexpected(opened.error());
     else
         last_ =
             std::make_shared<TargetFolder>(std::move(*opened), (root_ / path).string(), problems_);
     return last_;
+}
+
+// Step by step: nothing may be made in what turns out to be the source.
+Result<deliver::Descriptor> TargetTree::open_below(const std::filesystem::path& path) const {
+    const auto failed = [&](const deliver::FileError& error) {
+        return fail_errno(error.error, fmt::format("{} {}", error.during, (root_ / path).string()));
+    };
+    auto folder = deliver::open_folder(folder_.get(), {});
+    if (!folder)
+        return failed(folder.error());
+    for (const auto& component : path) {
+        const std::string name = component.string();
+        auto next = deliver::open_folder(folder->get(), std::span(&name, 1));
+        if (!next)
+            return failed(next.error());
+        struct stat status {};
+        if (forbidden_ && ::fstat(next->get(), &status) == 0 &&
+            *forbidden_ == std::pair{status.st_dev, status.st_ino})
+            return fail(ErrorCode::conflict,
+                        fmt::format("{} is the source", (root_ / path).string()));
+        folder = std::move(next);
+    }
+    return std::move(*folder);
+}
+
+bool TargetTree::folds_case() const {
+    const auto name = fmt::format(".dcmflow-{:016x}.tmp", ::getpid()); // is_temporary_name()
+    const auto other = fmt::format(".DCMFLOW-{:016X}.TMP", ::getpid());
+    const deliver::Descriptor file(
+        ::openat(folder_.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!file.valid())
+        return false; // the first result says why
+    struct stat ours {};
+    struct stat found {};
+    const bool folds = ::fstat(file.get(), &ours) == 0 &&
+                       ::fstatat(folder_.get(), other.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+                       ours.st_dev == found.st_dev && ours.st_ino == found.st_ino;
+    (void)::unlinkat(folder_.get(), name.c_str(), 0);
+    return folds;
 }
 
 std::vector<std::string> TargetTree::problems() {

@@ -1,10 +1,18 @@
 """The judge itself: a right result is acquitted, every kind of wrong one is found. Run before the corpus."""
+import importlib.util
 import json
+import re
 import struct
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
+
+missing = [name for name in ("numpy", "pydicom", "xxhash") if importlib.util.find_spec(name) is None]
+if missing:
+    print(f"skipped: no {', '.join(missing)} (packaging/packages-test.txt)")
+    sys.exit(77)
 
 import numpy as np
 
@@ -12,7 +20,7 @@ import pixels
 import recompress
 import tables
 from elements import File, compare
-from verdict import TARGETS, Court, Verdict
+from verdict import KEPT, TARGETS, Court, Verdict
 
 EXPLICIT = TARGETS["explicit-le"]
 
@@ -158,6 +166,13 @@ class JudgeTest(unittest.TestCase):
         for target in ("rle", "auto"):
             self.assert_found(self.judge(native, native, target, status="kept", reason="same_syntax"), "same_syntax")
         self.assertEqual(self.judge(native, native, "explicit-le", status="kept", reason="same_syntax").problems, [])
+
+    def test_the_closed_list_is_that_of_the_transcoder(self):
+        header = Path(__file__).resolve().parents[2] / "pipeline" / "dicom" / "transcode.h"
+        body = re.search(r"enum class TranscodeReason[^{]*\{(.*?)\}", header.read_text(), re.S).group(1)
+        reasons = set(re.findall(r"^ *([a-z_]+),", body, re.M))
+        # No reason to keep anything: done, a bug, a full disk.
+        self.assertEqual(reasons - KEPT, {"ok", "verify_failed", "write_failed", "internal"})
 
     def test_sizes_are_as_reported(self):
         self.assert_found(self.judge(image(noise()), self.coded(), "rle", bytes_out=1), "bytes_out 1 reported")

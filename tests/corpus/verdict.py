@@ -20,7 +20,7 @@ CODED = {JPEG_LS, JPEG2000, HTJ2K, HTJ2K_RPCL, RLE}
 # The closed lists: why an object stays as it is (TranscodeReason, ScanFault), why a file is no object for us.
 KEPT = {"same_syntax", "not_image", "unsupported_source", "unsupported_target", "lossy_source", "dirty_bits",
         "float_pixels", "bad_pixel_header", "pixel_length", "frame_count", "frame_too_large", "corrupt_stream",
-        "stream_mismatch", "incompressible", "signed_object", "nested_pixels", "unknown_vr", "limits",
+        "decoder_died", "decoder_unavailable", "stream_mismatch", "incompressible", "signed_object", "nested_pixels", "unknown_vr", "limits",
         "truncated", "bad_length", "bad_vr", "too_deep", "too_many_elements", "element_too_large",
         "object_too_large", "bad_sequence", "bad_fragments", "bad_group", "bad_uid", "bad_deflate", "bad_file_meta"}
 COPIED = {"not_dicom", "dicomdir", "symlink"}

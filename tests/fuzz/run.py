@@ -2,7 +2,8 @@
 """run.py BUILD [TARGET …]: runs the fuzz targets of a build folder, one after another, and prints a table.
 
 FUZZ_SECONDS each (60). Inputs found are kept in BUILD/corpus/TARGET from run to run, crashes in BUILD/crashes/TARGET;
-inputs on which an assert of a foreign codec library failed in BUILD/library_asserts/TARGET. Exit 1 if one crashed.
+inputs on which an assert of a foreign codec library failed in BUILD/library_asserts/TARGET. Exit 1 if one crashed, or
+tested nothing.
 """
 import os
 import re
@@ -45,6 +46,19 @@ def last(pattern, text, default="0"):
     return found[-1] if found else default
 
 
+FEWEST_EDGES = 20  # a target that returns at once covers fewer
+
+
+def judge(code, text):
+    """(what the table says, whether it failed)"""
+    if code != 0:
+        return "CRASHED: " + last(r"Test unit written to (\S+)", text, f"exit code {code}"), True
+    edges = int(last(r"cov: (\d+)", text))
+    if edges < FEWEST_EDGES:
+        return f"TESTED NOTHING: {edges} edges; no codec, or no way in", True
+    return "clean", False
+
+
 def main():
     build = Path(sys.argv[1]).resolve()
     listed = subprocess.run([build / "tests/fuzz/fuzz_regressions", "--list"], check=True, capture_output=True, text=True)
@@ -57,14 +71,12 @@ def main():
         executions = last(r"stat::number_of_executed_units: (\d+)", text, last(r"#(\d+)\s", text))
         edges, units = last(r"cov: (\d+)", text), last(r"corp: (\d+)", text)
         asserts = len(re.findall(r"^library assert: ", text, re.M))
-        result = "clean" if code == 0 else "CRASHED: " + last(r"Test unit written to (\S+)", text, f"exit code {code}")
-        if code == 0 and int(edges) < 20:
-            result = "skipped: no codec or no way in"
+        result, bad = judge(code, text)
         if asserts:
             result += f"; asserts of libraries at {asserts} places"
-        failed = failed or code != 0
+        failed = failed or bad
         print(f"{target:<26}{executions:>11}{edges:>8}{units:>8}  {result}", flush=True)
-        if code != 0:
+        if bad:
             print(f"  log: {build}/fuzz_{target}.log; replay, minimise: docs/fuzzing.md", flush=True)
     sys.exit(1 if failed else 0)
 

@@ -63,6 +63,23 @@ def make_object(dcmflow, folder, path, frames):
     return slices
 
 
+def make_flat(dcmflow, folder, path, side):
+    """One frame of side x side, all cells equal: it compresses to next to nothing."""
+    subprocess.run([dcmflow, "send", "--synthetic", "ct:1", "--write", folder], check=True, stderr=subprocess.DEVNULL)
+    file = next(folder.rglob("*.dcm")).read_bytes()
+    group_length, = struct.unpack_from("<I", file, 140)
+    start = 144 + group_length
+    sides = {(0x28, 0x10), (0x28, 0x11)}
+    with path.open("wb") as out:
+        out.write(file[:start])
+        for tag, whole in elements(file[start:]):
+            if tag in sides:
+                whole = whole[:8] + struct.pack("<H", side)
+            elif tag == (0x7FE0, 0x10):
+                whole = whole[:8] + struct.pack("<I", 2 * side * side) + bytes(2 * side * side)
+            out.write(whole)
+
+
 def run_measured(*command):
     """(exit code, peak resident bytes)"""
     process = subprocess.Popen([str(c) for c in command], stdout=sys.stderr)

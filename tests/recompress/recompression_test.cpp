@@ -14,19 +14,20 @@ namespace {
 
 namespace uid = codecs::uid;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 constexpr std::uint32_t frames = 40;
 
-// A Part 10 file of smooth frames of 64 × 64, 12 bits.
-std::string dicom_file() {
+// A Part 10 file of smooth frames, square, 12 bits.
+std::string dicom_file(std::uint32_t side = 64, std::uint32_t count = frames) {
     using namespace dcmflow::testing;
     Shape shape;
-    shape.format.rows = shape.format.columns = 64;
+    shape.format.rows = shape.format.columns = side;
     shape.format.bits_allocated = 16;
     shape.format.bits_stored = 12;
     shape.format.high_bit = 11;
-    shape.frames = frames;
+    shape.frames = count;
     Random rng(7);
     Tree tree = make_object(shape, rng, false);
     for (auto& node : tree)
@@ -79,7 +80,10 @@ class Run : public test::Scratch {
                                     [this](const FileReport& report) {
                                         reports_[fs::path(report.path).filename()] = report;
                                     });
-        return recompression.run(*route, std::move(stop));
+        auto status = recompression.run(*route, std::move(stop));
+        complete_ = recompression.complete();
+        notes_ = recompression.notes();
+        return status;
     }
     static RecompressOptions to_jpeg_ls() {
         RecompressOptions options;
@@ -90,6 +94,8 @@ class Run : public test::Scratch {
     const codecs::Registry registry_;
     const Transcoder transcoder_{registry_};
     std::map<std::string, FileReport> reports_;
+    bool complete_ = false;
+    std::vector<std::string> notes_;
 };
 
 TEST_F(Run, ReportsAndStores) {
@@ -163,6 +169,89 @@ TEST_F(Run, StoppedBeforeItBeginsDoesNothing) {
     ASSERT_TRUE(run(to_jpeg_ls(), transcoder_, stop.get_token()));
     EXPECT_THAT(reports_, IsEmpty());
     EXPECT_THAT(names("out"), IsEmpty());
+    EXPECT_FALSE(complete_);
+}
+
+TEST_F(Run, AStopAfterTheLastFileLeavesNothingOut) {
+    write("in/a", dicom_file());
+    std::stop_source stop;
+    for (const bool at_the_end : {false, true}) {
+        auto options = to_jpeg_ls();
+        options.target_uid.clear();
+        options.choose = [&](const DataSet&, std::string_view) {
+            stop.request_stop(); // the file is in hand
+            return Ranking{{std::string(uid::jpeg_ls)}, {}};
+        };
+        ASSERT_TRUE(run(options, transcoder_, at_the_end ? std::stop_token() : stop.get_token()));
+        EXPECT_TRUE(complete_);
+        EXPECT_EQ(reports_["a"].status, FileStatus::compressed);
+    }
+}
+
+TEST_F(Run, WhatAKilledRunLeftInTheSourceIsNoSource) {
+    write("in/a", dicom_file());
+    write("in/.dcmflow-af63dc4c8601ec8c.tmp", std::string(100'000, 'x')); // where "a" begins
+    ASSERT_TRUE(run(to_jpeg_ls(), transcoder_));
+    EXPECT_THAT(names("out"), ElementsAre("a"));
+    EXPECT_EQ(reports_.size(), 1U);
+    EXPECT_EQ(notes_.size(), 1U);
+    EXPECT_TRUE(complete_);
+}
+
+TEST_F(Run, NamesThatAreOneInTheDestinationDoNotReplaceEachOther) {
+    write("in/IM1", "first");
+    write("in/im1", "second");
+    write("in/sub/im1", "elsewhere");
+    write("in/SUB/x", "x");
+    write("in/\u00C4", "first");
+    write("in/\u00E4", "second");
+    auto options = to_jpeg_ls();
+    options.destination_folds_case = true;
+    ASSERT_TRUE(run(options, transcoder_));
+    EXPECT_EQ(reports_["IM1"].status, FileStatus::copied);
+    EXPECT_EQ(reports_["sub"].status, FileStatus::failed);
+    EXPECT_EQ(reports_["x"].status, FileStatus::copied);
+    EXPECT_EQ(reports_["im1"].status, FileStatus::failed);
+    EXPECT_THAT(reports_["im1"].error, HasSubstr("upper from lower case"));
+    EXPECT_EQ(reports_["\u00E4"].status, FileStatus::failed);
+    EXPECT_THAT(names("out"), ElementsAre("IM1", "SUB", "\u00C4"));
+    ASSERT_TRUE(run(to_jpeg_ls(), transcoder_)); // tried out: here they are two
+    EXPECT_EQ(names("out").size(), 6U);
+}
+
+TEST_F(Run, FromOneCompressionToAnotherOnlyIfItIsSmaller) {
+    write("in/a", dicom_file()); // runs of equal bytes: RLE is the smaller one
+    auto options = to_jpeg_ls();
+    options.target_uid = uid::rle;
+    ASSERT_TRUE(run(options, transcoder_));
+    fs::rename(at("out/a"), at("in/a"));
+    options.target_uid = uid::jpeg_ls;
+    ASSERT_TRUE(run(options, transcoder_));
+    EXPECT_EQ(reports_["a"].status, FileStatus::kept);
+    EXPECT_EQ(reports_["a"].reason, "incompressible");
+    EXPECT_TRUE(read("out/a") == read("in/a"));
+    options.target_uid = uid::explicit_le;
+    ASSERT_TRUE(run(options, transcoder_));
+    EXPECT_EQ(reports_["a"].status, FileStatus::compressed);
+    EXPECT_GT(reports_["a"].bytes_out, reports_["a"].bytes_in);
+}
+
+TEST_F(Run, MemoryIsTakenByTheImageNotByTheFile) {
+    write("in/a", dicom_file(1024, 1));
+    ASSERT_TRUE(run(to_jpeg_ls(), transcoder_));
+    const std::string file = read("out/a");
+    const auto bytes = std::as_bytes(std::span(file));
+    constexpr std::uint64_t frame = 1024 * 1024 * 2;
+    ASSERT_LT(file.size(), frame / 9);
+    const WorkBounds bounds;
+    EXPECT_GE(file_work(bytes, uid::jpeg2000, bounds), 8 * frame);
+    EXPECT_GE(file_work(bytes, "", bounds), 8 * frame);
+    EXPECT_GE(file_work(bytes, uid::explicit_le, bounds), 4 * frame);
+    EXPECT_LT(file_work(bytes, uid::jpeg_ls, bounds), frame); // nothing to do
+    const auto many = PixelDescription{{.rows = 1024, .columns = 1024, .bits_allocated = 16}, 100};
+    EXPECT_EQ(frames_at_once(many, uid::jpeg_ls, uid::jpeg2000, {.frame_memory = 20 * frame}), 2U);
+    EXPECT_EQ(frames_at_once(many, uid::jpeg_ls, uid::jpeg2000, {.frame_memory = 1}), 1U);
+    EXPECT_EQ(frames_at_once(many, uid::jpeg_ls, uid::rle, {.frame_memory = 1 << 30}), 16U);
 }
 
 TEST_F(Run, ADestinationThatCannotBeIsSaid) {
@@ -194,7 +283,9 @@ TEST(Report, LineIsJsonWhateverTheName) {
         json_line(report),
         "{\"path\":\"a\xEF\xBF\xBD\\n\\\"b\",\"status\":\"failed\",\"reason\":\"\",\"from\":\"\","
         "\"to\":\"\",\"frames\":0,\"bytes_in\":0,\"bytes_out\":0,\"verified\":false,\"error\":"
-        "\"why\"}\n");
+        "\"why\",\"path_bytes\":\"a%FF%0A%22b\"}\n");
+    report.path = "\u00E4";
+    EXPECT_THAT(json_line(report), ::testing::Not(HasSubstr("path_bytes")));
 }
 
 } // namespace
