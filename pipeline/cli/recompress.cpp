@@ -131,8 +131,8 @@ int exit_code(const recompress::Totals& totals, bool stopped, bool complete) {
     return totals.failed > 0 ? exit_partly : exit_ok;
 }
 
-// Frames go back to the system when they are done with. Else glibc keeps them, for each thread those
-// of its last object, and --memory bounds only what is in use.
+// Frames go back to the system when they are done with. Else glibc keeps them, for each thread
+// those of its last object, and --memory bounds only what is in use.
 void give_frames_back() {
     (void)::mallopt(M_MMAP_THRESHOLD, 4 << 20);
     (void)::mallopt(M_TRIM_THRESHOLD, 8 << 20);

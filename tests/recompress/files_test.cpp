@@ -3,6 +3,7 @@
 #include "pipeline/recompress/paths.h"
 #include "pipeline/recompress/source_file.h"
 #include "pipeline/recompress/target_file.h"
+#include "pipeline/recompress/target_tree.h"
 #include "tests/recompress/scratch.h"
 
 #include <cerrno>
@@ -12,20 +13,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-namespace {
-thread_local int no_locks = 0; // what flock() fails with
-}
-
 // In place of the C library's: a file system without locks.
 extern "C" int flock(int file, int operation) noexcept {
-    if (no_locks == 0)
+    if (dcmflow::recompress::test::no_locks == 0)
         return static_cast<int>(::syscall(SYS_flock, file, operation));
-    errno = no_locks;
+    errno = dcmflow::recompress::test::no_locks;
     return -1;
 }
 
 namespace dcmflow::recompress {
 namespace {
+
+using test::no_locks;
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -201,6 +200,27 @@ TEST_F(Target, ReplacesALinkNotWhatItPointsTo) {
     ASSERT_TRUE(file && file->write(bytes_of("new")) && file->finish({0, 0}));
     EXPECT_EQ(read("precious"), "as it was");
     EXPECT_FALSE(fs::is_symlink(at("file")));
+}
+
+TEST_F(Target, NoFolderIsTheSource) {
+    write("out/a/source/file", "");
+    struct stat source {};
+    ASSERT_EQ(::stat(at("out/a/source").c_str(), &source), 0);
+    auto tree = TargetTree::open(at("out"));
+    ASSERT_TRUE(tree);
+    tree->never_open(source.st_dev, source.st_ino);
+    EXPECT_TRUE(tree->folder("a/other"));
+    EXPECT_FALSE(tree->folder("a/source"));
+    EXPECT_FALSE(tree->folder("a/source/new"));
+    EXPECT_THAT(names("out/a/source"), ElementsAre("file"));
+}
+
+TEST_F(Target, CaseIsTriedOutAndLeavesNothing) {
+    const auto tree = TargetTree::open(at("out"));
+    ASSERT_TRUE(tree);
+    write("case", "");
+    EXPECT_EQ(tree->folds_case(), fs::exists(at("CASE")));
+    EXPECT_THAT(names("out"), IsEmpty());
 }
 
 class Routes : public test::Scratch {};

@@ -6,6 +6,7 @@
 #include "tests/dicom/transcode_object.h"
 #include "tests/recompress/scratch.h"
 
+#include <cerrno>
 #include <gmock/gmock.h>
 #include <map>
 
@@ -145,7 +146,9 @@ TEST_F(Run, ChoosesPerObject) {
     write("in/a", dicom_file());
     auto options = to_jpeg_ls();
     options.target_uid.clear();
-    options.choose = [](const DataSet&, std::string_view) { return Ranking{{std::string(uid::jpeg2000)}, {}}; };
+    options.choose = [](const DataSet&, std::string_view) {
+        return Ranking{{std::string(uid::jpeg2000)}, {}};
+    };
     ASSERT_TRUE(run(options, transcoder_));
     EXPECT_EQ(reports_["a"].to, "jpeg2000");
     options.choose = [](const DataSet&, std::string_view source) {
@@ -196,6 +199,17 @@ TEST_F(Run, WhatAKilledRunLeftInTheSourceIsNoSource) {
     EXPECT_EQ(reports_.size(), 1U);
     EXPECT_EQ(notes_.size(), 1U);
     EXPECT_TRUE(complete_);
+}
+
+TEST_F(Run, NoLocksAreSaidOnce) {
+    write("in/a", "x");
+    write("in/b", "y");
+    test::no_locks = ENOLCK;
+    const auto status = run(to_jpeg_ls(), transcoder_);
+    test::no_locks = 0;
+    ASSERT_TRUE(status);
+    EXPECT_THAT(names("out"), ElementsAre("a", "b"));
+    EXPECT_THAT(notes_, ElementsAre(HasSubstr("no file locks")));
 }
 
 TEST_F(Run, NamesThatAreOneInTheDestinationDoNotReplaceEachOther) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +16,8 @@ namespace dcmflow::recompress {
 namespace fs = std::filesystem;
 
 namespace test {
+
+inline std::atomic<int> no_locks{0}; // what flock() fails with, if it is to fail (files_test.cpp)
 
 class Scratch : public ::testing::Test {
   protected:

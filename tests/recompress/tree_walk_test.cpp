@@ -100,8 +100,8 @@ TEST_F(Walk, WhatAKilledRunLeftIsLeftOut) {
     fs::create_symlink("a", at(".dcmflow-0123456789abcdef-link.tmp"));
     write(".dcmflow-0123456789abcdef.tmp.dcm", "no name of ours");
     write(".dcmflow-.tmp", "nor this");
-    EXPECT_THAT(walk(), ElementsAre("s:", "f:.dcmflow-.tmp", "f:.dcmflow-0123456789abcdef.tmp.dcm",
-                                    "f:a"));
+    EXPECT_THAT(walk(),
+                ElementsAre("s:", "f:.dcmflow-.tmp", "f:.dcmflow-0123456789abcdef.tmp.dcm", "f:a"));
     TreeWalk tree(root_);
     while (tree.next()) {
     }
