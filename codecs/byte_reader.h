@@ -32,6 +32,7 @@ class ByteReader {
         position_ += part.size();
         return part;
     }
+    void fail() { failed_ = true; }
     void skip(std::uint64_t count) { (void)take(count); }
     void seek(std::size_t position) {
         if (position > bytes_.size())

@@ -1,6 +1,6 @@
 #include "codecs/jpeg_ls_stream.h"
 
-#include "codecs/byte_reader.h"
+#include "codecs/jpeg_markers.h"
 
 #include <algorithm>
 #include <array>
@@ -33,7 +33,7 @@ class Parser {
         if (reader_.u8() != 0xFF || reader_.u8() != soi)
             return CodecStatus::corrupt;
         while (true) {
-            const std::uint8_t code = next_marker();
+            const std::uint8_t code = next_jpeg_marker(reader_);
             if (reader_.failed())
                 return CodecStatus::corrupt;
             if (code == eoi)
@@ -44,25 +44,12 @@ class Parser {
     }
 
   private:
-    std::uint8_t next_marker() {
-        if (reader_.u8() != 0xFF)
-            reader_.seek(stream_.size() + 1); // not a marker: fails
-        std::uint8_t code = 0xFF;
-        while (code == 0xFF &&
-               !reader_.failed()) // FF fill bytes may precede a marker (T.81 B.1.1.2)
-            code = reader_.u8();
-        return code;
-    }
-
     CodecStatus segment(std::uint8_t code) {
         const bool known = code == sof55 || code == lse || code == sos || code == dri ||
                            code == com || (code >= app0 && code <= app15);
         if (!known)
             return CodecStatus::corrupt; // another JPEG process, DNL, or no marker at all
-        const std::uint16_t length = reader_.u16();
-        if (length < 2)
-            return CodecStatus::corrupt;
-        ByteReader body{reader_.take(length - 2U)};
+        ByteReader body{take_jpeg_segment(reader_)};
         if (reader_.failed())
             return CodecStatus::corrupt;
         switch (code) {

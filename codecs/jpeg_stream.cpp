@@ -1,6 +1,6 @@
 #include "codecs/jpeg_stream.h"
 
-#include "codecs/byte_reader.h"
+#include "codecs/jpeg_markers.h"
 
 #include <algorithm>
 #include <cstring>
@@ -45,7 +45,7 @@ class Parser {
         if (reader_.u8() != 0xFF || reader_.u8() != soi)
             return CodecStatus::corrupt;
         while (true) {
-            const std::uint8_t code = next_marker();
+            const std::uint8_t code = next_jpeg_marker(reader_);
             if (reader_.failed())
                 return CodecStatus::corrupt;
             if (code == eoi)
@@ -56,15 +56,6 @@ class Parser {
     }
 
   private:
-    std::uint8_t next_marker() {
-        if (reader_.u8() != 0xFF)
-            reader_.seek(stream_.size() + 1); // not a marker: fails
-        std::uint8_t code = 0xFF;
-        while (code == 0xFF && !reader_.failed()) // fill bytes may precede a marker (T.81 B.1.1.2)
-            code = reader_.u8();
-        return code;
-    }
-
     CodecStatus segment(std::uint8_t code) {
         const bool frame_marker = code >= sof0 && code <= sof15 && code != dht;
         if (frame_marker && code != sof0 && code != sof1 && code != sof3)
@@ -74,10 +65,7 @@ class Parser {
         if (!known)
             return code >= dnl && code <= exp_last ? CodecStatus::unsupported
                                                    : CodecStatus::corrupt;
-        const std::uint16_t length = reader_.u16();
-        if (length < 2)
-            return CodecStatus::corrupt;
-        const auto body = reader_.take(length - 2U);
+        const auto body = take_jpeg_segment(reader_);
         if (reader_.failed())
             return CodecStatus::corrupt;
         if (frame_marker)

@@ -18,7 +18,9 @@ import time
 import unittest
 from pathlib import Path
 
-DCMFLOW = os.environ.get("DCMFLOW_BIN") or str(Path(__file__).resolve().parents[2] / "build" / "dcmflow")
+# The first argument if it is a file; here and not in main(), for tests import the name.
+DCMFLOW = (os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 and os.path.isfile(sys.argv[1]) else
+           os.environ.get("DCMFLOW_BIN") or str(Path(__file__).resolve().parents[2] / "build" / "dcmflow"))
 PATIENCE = float(os.environ.get("DCMFLOW_PATIENCE", "60"))
 
 
@@ -343,7 +345,6 @@ class Case(unittest.TestCase):
 
 
 def main():
-    global DCMFLOW
     if len(sys.argv) > 1 and os.path.isfile(sys.argv[1]):
-        DCMFLOW = os.path.abspath(sys.argv.pop(1))
+        del sys.argv[1]
     unittest.main(module="__main__", verbosity=2, warnings="ignore")
