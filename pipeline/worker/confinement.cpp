@@ -98,8 +98,8 @@ void add_rules(Filter& filter) {
         filter.allow_if(call, {equals(0, socket_fd)});
     // What libraries print: nowhere, and to the router's log.
     for (const int call : {SCMP_SYS(write), SCMP_SYS(writev)})
-        for (const std::uint64_t fd : {STDOUT_FILENO, STDERR_FILENO})
-            filter.allow_if(call, {equals(0, fd)});
+        for (const int fd : {STDOUT_FILENO, STDERR_FILENO})
+            filter.allow_if(call, {equals(0, static_cast<std::uint64_t>(fd))});
     // Memory: private, of no file, never to be executed.
     filter.allow_if(SCMP_SYS(mmap), {masked(2, PROT_EXEC, 0), masked(3, MAP_PRIVATE | MAP_ANONYMOUS,
                                                                      MAP_PRIVATE | MAP_ANONYMOUS)});

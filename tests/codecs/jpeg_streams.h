@@ -112,7 +112,7 @@ inline FrameBuffer jpeg_decode(const FrameBuffer& stream, J_COLOR_SPACE space) {
     info.jpeg_color_space = space;
     info.out_color_space = space == JCS_GRAYSCALE ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_start_decompress(&info);
-    const auto row_bytes = std::size_t{info.output_width} * info.output_components;
+    const auto row_bytes = std::size_t{info.output_width} * static_cast<std::size_t>(info.output_components);
     FrameBuffer out(row_bytes * info.output_height);
     while (info.output_scanline < info.output_height) {
         auto* row = reinterpret_cast<JSAMPROW>(out.data() + info.output_scanline * row_bytes);

@@ -147,7 +147,9 @@ TEST(Pitfall, Row45_NegotiationFallsBack) {
               (std::vector<std::string_view>{uid::jpeg_ls, uid::htj2k, uid::implicit_le}));
 
     // A lossy image goes as it is, until the destination has refused that; then it goes native.
-    const auto [lossy, stored] = lossy_objects(image(shape_of(48, 64, 8, 8)))[0];
+    const auto sample = lossy_objects(image(shape_of(48, 64, 8, 8)))[0];
+    const std::string_view lossy = sample.first; // clang 14: no capture of a structured binding
+    const auto& stored = sample.second;
     instance.transfer_syntax_uid = std::string(lossy);
     const DataSet jpeg = scan(stored, lossy);
     const auto lossy_steps = [&] {

@@ -63,7 +63,7 @@ TEST_F(Tools, DcmsendOfManyFiles) {
     for (int i = 0; i < count; ++i) {
         const auto uid = "1.2.9.2." + std::to_string(i);
         write_part10(files_.path() / (uid + ".dcm"), ct_class, uid, explicit_le,
-                     object(uid, 70'000, i));
+                     object(uid, 70'000, static_cast<unsigned>(i)));
     }
     const auto ended =
         run({"dcmsend", "+sd", "127.0.0.1", std::to_string(site.port()), files_.path().native()});
@@ -74,7 +74,7 @@ TEST_F(Tools, DcmsendOfManyFiles) {
         const auto number =
             row.instance.sop_instance_uid.substr(row.instance.sop_instance_uid.rfind('.') + 1);
         EXPECT_EQ(pixel_bytes(site.data_set(row)),
-                  pixel_bytes(object(row.instance.sop_instance_uid, 70'000, std::stoi(number))));
+                  pixel_bytes(object(row.instance.sop_instance_uid, 70'000, static_cast<unsigned>(std::stoi(number)))));
     }
 }
 
@@ -98,7 +98,7 @@ TEST_F(Tools, StockDcmsendIsNotHeldByDelayedAcks) {
     for (int i = 0; i < count; ++i) {
         const auto uid = "1.2.9.4." + std::to_string(i);
         write_part10(files_.path() / (uid + ".dcm"), ct_class, uid, explicit_le,
-                     object(uid, each, i));
+                     object(uid, each, static_cast<unsigned>(i)));
     }
     const auto begun = std::chrono::steady_clock::now();
     const auto ended =

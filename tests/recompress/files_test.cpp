@@ -245,6 +245,8 @@ TEST_F(Routes, RefusesOverlapHoweverItIsNamed) {
 
 TEST(Mounts, APlaceIsThatOfItsFileSystem) {
     const auto root = place_of("/");
+    if (!root)
+        GTEST_SKIP() << "the root is no mount here: a chroot into a plain folder";
     const auto proc = place_of("/proc/self");
     ASSERT_TRUE(root && proc);
     EXPECT_NE(proc->device, root->device);

@@ -89,8 +89,8 @@ TEST_P(JournalTest, OtherBytesSizeOrSyntaxAreANewVersion) {
     ASSERT_EQ(journal->accept(request)->kind, AcceptKind::new_version);
     const auto found = rows();
     ASSERT_EQ(found.size(), 4U);
-    for (int i = 0; i < 4; ++i) {
-        EXPECT_EQ(found[i].row.version, i + 1);
+    for (std::size_t i = 0; i < 4; ++i) {
+        EXPECT_EQ(found[i].row.version, static_cast<int>(i) + 1);
         EXPECT_TRUE(found[i].row.flagged) << i;
     }
     EXPECT_EQ(journal->accept(request_for("1.1", deliver_to({"archive"}), 1))->kind,

@@ -244,7 +244,7 @@ CodecStatus decode_tiny_blocks(CodecWorkers& workers, std::uint32_t side) {
 
 TEST(WorkerMemory, SufficesForTheSmallestCodeBlocks) {
     CodecWorkers workers(real_workers());
-    for (const std::uint32_t side : {64, 512, 2048, 4096}) // 2^20 blocks: the most we take
+    for (const std::uint32_t side : {64U, 512U, 2048U, 4096U}) // 2^20 blocks: the most we take
         EXPECT_EQ(decode_tiny_blocks(workers, side), CodecStatus::ok) << side;
     EXPECT_EQ(workers.counters().started, 1U);
 }
