@@ -27,7 +27,7 @@ node: {{ae_title: DCMFLOW, data: {data}, disk: {{quota: 5GiB, keep_free: 64MiB}}
 listen:
   dicom: [{{port: {port}, allow: ["MODALITY@127.0.0.0/8"]}}]
 destinations:
-  archive: {{dicom: "ARCHIVE@127.0.0.1:{receivers}", syntax: [jpeg-ls, explicit-le], associations: 2}}
+  archive: {{dicom: "ARCHIVE@127.0.0.1:{receivers}", syntax: [auto, explicit-le], associations: 2}}
   cloud:   {{dicom: "CLOUD@127.0.0.1:{receivers}", syntax: [jpeg2000, explicit-le], associations: 2}}
   viewer:  {{dicom: "VIEWER@127.0.0.1:{receivers}", syntax: [explicit-le]}}
 rules:
