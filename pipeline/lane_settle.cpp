@@ -13,6 +13,12 @@ namespace {
 constexpr std::chrono::minutes probe_when_refused{10};
 constexpr int unknown_before_alone = 2;
 constexpr int unknown_alone_before_counting = 3;
+
+// What says nothing about the object: it must not use up its attempts.
+bool is_trouble_of_ours(std::string_view reason) {
+    return reason == to_string(TranscodeReason::decoder_unavailable) ||
+           reason == to_string(TranscodeReason::write_failed);
+}
 } // namespace
 
 void Lane::settle(const SendingLease& lease, const SendResult& result) {
@@ -127,12 +133,6 @@ void Lane::settle_unknown(const SendingLease& lease, const std::string& error) {
         link_failed(error, false);
 }
 
-// What says nothing about the object: it must not use up its attempts.
-bool is_trouble_of_ours(std::string_view reason) {
-    return reason == to_string(TranscodeReason::decoder_unavailable) ||
-           reason == to_string(TranscodeReason::write_failed);
-}
-
 // The association does not carry this class in this syntax. The first time the flow makes the next step of the
 // ladder, knowing better now; if that is refused too, nothing on the ladder is accepted: an object failure.
 void Lane::settle_context_refused(const SendingLease& lease) {
@@ -166,7 +166,12 @@ void Lane::settle_context_refused(const SendingLease& lease) {
     settlement.error = error;
     settlement.due = unix_ms_now() + backoff_ms(4);
     spool_.journal().settle(settlement);
-    trouble("syntax_not_made", error);
+    if (settlement.state == DeliveryState::failed)
+        forget_row(lease.delivery.id);
+    logger_.log(LogLevel::warning, "syntax_not_made",
+                {{"destination", config_.name},
+                 {"sop_instance_uid", instance.sop_instance_uid},
+                 {"error", error}});
 }
 
 // Nothing is counted against the object, but what is older than give_up fails (and is kept).
