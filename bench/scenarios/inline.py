@@ -33,9 +33,9 @@ def threads(pid):
     for task in Path(f"/proc/{pid}/task").iterdir():
         try:
             name = (task / "comm").read_text().strip()
+            fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
         except OSError:
             continue  # it ended meanwhile
-        fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
         found[name] = found.get(name, 0) + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return {name: round(seconds, 2) for name, seconds in sorted(found.items(), key=lambda x: -x[1]) if seconds >= 0.01}
 
