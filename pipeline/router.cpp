@@ -5,7 +5,6 @@
 #include "pipeline/deliver/destination.h"
 #include "pipeline/dicom/dictionary.h"
 #include "pipeline/thread_name.h"
-#include "pipeline/worker/worker_codec.h"
 
 #include <algorithm>
 #include <chrono>

@@ -132,18 +132,10 @@ bool Transcoding::has_dirty_bits() const {
     const FrameTask& task = *plan_.task;
     if (task.native.bits_stored == task.native.bits_allocated)
         return false;
-    const auto size = task.native.frame_bytes();
-    for (std::uint32_t frame = 0; frame < task.frames; ++frame) {
-        auto bytes = task.pixel_data.subspan(size * frame, task.swapped ? 0 : size);
-        std::vector<std::byte> swapped(task.swapped ? size : 0);
-        // The other byte of a word may lie beyond the frame: as in FrameCoder::load().
-        for (std::uint64_t i = 0; i < swapped.size(); ++i)
-            swapped[i] = task.pixel_data[(size * frame + i) ^ 1];
-        if (task.swapped)
-            bytes = swapped;
-        if (!codecs::unused_bits_clean({task.native, bytes}))
+    codecs::FrameBuffer scratch;
+    for (std::uint32_t frame = 0; frame < task.frames; ++frame)
+        if (!codecs::unused_bits_clean({task.native, native_source_frame(task, frame, scratch)}))
             return true;
-    }
     return false;
 }
 

@@ -59,6 +59,19 @@ bool equals_planes(std::span<const std::byte> pixels, std::span<const std::byte>
 
 } // namespace
 
+std::span<const std::byte> native_source_frame(const FrameTask& task, std::uint32_t frame,
+                                               codecs::FrameBuffer& scratch) {
+    const auto size = task.native.frame_bytes();
+    const auto at = size * frame;
+    if (!task.swapped)
+        return task.pixel_data.subspan(at, size);
+    // Words of the whole value are swapped, so an 8-bit frame may begin in the middle of one.
+    scratch.resize(size);
+    for (std::uint64_t i = 0; i < size; ++i)
+        scratch[i] = task.pixel_data[(at + i) ^ 1];
+    return scratch;
+}
+
 FrameCoder::FrameCoder(const FrameTask& task, const TranscodeOptions& options)
     : task_(task), options_(options) {
     // A plain loop gains nothing from more than one frame in memory.
@@ -126,16 +139,7 @@ TranscodeReason FrameCoder::load(Slot& slot, std::uint32_t frame,
         native = slot.native;
         return reason_of_decode(status);
     }
-    const auto at = size * frame;
-    if (!task_.swapped) {
-        native = task_.pixel_data.subspan(at, size);
-        return TranscodeReason::ok;
-    }
-    // Words of the whole value are swapped, so an 8-bit frame may begin in the middle of one.
-    slot.native.resize(size);
-    for (std::uint64_t i = 0; i < size; ++i)
-        slot.native[i] = task_.pixel_data[(at + i) ^ 1];
-    native = slot.native;
+    native = native_source_frame(task_, frame, slot.native);
     return TranscodeReason::ok;
 }
 

@@ -30,6 +30,11 @@ struct FrameTask {
     codecs::EncodeOptions encode_options;
 };
 
+// One frame of a native source, little endian: lent, or put into `scratch` if its words are
+// swapped.
+[[nodiscard]] std::span<const std::byte>
+native_source_frame(const FrameTask& task, std::uint32_t frame, codecs::FrameBuffer& scratch);
+
 // Pixels that expand a thousandfold and are large besides are refused before a decoder sees them.
 // Blank frames of usual sizes do expand so much.
 inline constexpr std::uint64_t bomb_frame_bytes = 64ULL << 20;
