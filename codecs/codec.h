@@ -59,8 +59,8 @@ class Codec {
     // Whether encode can be exact for every frame of this format whose unused bits are clean.
     [[nodiscard]] virtual bool can_encode(const PixelFormat& format) const = 0;
 
-    // Whether encode with these options keeps the bits outside Bits Stored too, wherever High Bit is.
-    // Then it never says dirty_bits.
+    // Whether encode with these options keeps the bits outside Bits Stored too, wherever High Bit
+    // is. Then it never says dirty_bits.
     [[nodiscard]] virtual bool keeps_unused_bits(const EncodeOptions& /*options*/) const {
         return false;
     }
@@ -79,6 +79,17 @@ class Codec {
     // `format` describes the frame as the encapsulated object's header does.
     [[nodiscard]] virtual CodecStatus decode(std::span<const std::byte> stream,
                                              const PixelFormat& format, FrameBuffer& out) const = 0;
+};
+
+// A codec of a syntax that is read and never written.
+class DecodingCodec : public Codec {
+  public:
+    [[nodiscard]] bool can_encode(const PixelFormat& /*format*/) const final { return false; }
+    [[nodiscard]] CodecStatus encode(const FrameView& /*frame*/, const EncodeOptions& /*options*/,
+                                     FrameBuffer& /*out*/,
+                                     AttributeChanges& /*changes*/) const final {
+        return CodecStatus::unsupported;
+    }
 };
 
 } // namespace dcmflow::codecs

@@ -80,11 +80,6 @@ CodecStatus decode_checked(std::span<const std::byte> stream, const PixelFormat&
 
 } // namespace
 
-CodecStatus DeflatedFrameCodec::encode(const FrameView& /*frame*/, const EncodeOptions& /*options*/,
-                                       FrameBuffer& /*out*/, AttributeChanges& /*changes*/) const {
-    return CodecStatus::unsupported;
-}
-
 CodecStatus DeflatedFrameCodec::decode(std::span<const std::byte> stream, const PixelFormat& format,
                                        FrameBuffer& out) const {
     try {

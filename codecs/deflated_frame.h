@@ -10,12 +10,9 @@
 
 namespace dcmflow::codecs {
 
-class DeflatedFrameCodec final : public Codec {
+class DeflatedFrameCodec final : public DecodingCodec {
   public:
     [[nodiscard]] std::string_view name() const override { return "deflated-frame"; }
-    [[nodiscard]] bool can_encode(const PixelFormat& /*format*/) const override { return false; }
-    [[nodiscard]] CodecStatus encode(const FrameView& frame, const EncodeOptions& options,
-                                     FrameBuffer& out, AttributeChanges& changes) const override;
     // Here alone Planar Configuration means something: colour by plane is put by pixel.
     [[nodiscard]] CodecStatus decode(std::span<const std::byte> stream, const PixelFormat& format,
                                      FrameBuffer& out) const override;

@@ -122,11 +122,6 @@ CodecStatus decode_checked(std::span<const std::byte> stream, const PixelFormat&
 
 } // namespace
 
-CodecStatus JpegCodec::encode(const FrameView& /*frame*/, const EncodeOptions& /*options*/,
-                              FrameBuffer& /*out*/, AttributeChanges& /*changes*/) const {
-    return CodecStatus::unsupported;
-}
-
 PixelFormat JpegCodec::decoded_format(const PixelFormat& coded) const {
     PixelFormat native = Codec::decoded_format(coded);
     if (coded.samples == 3)

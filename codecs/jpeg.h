@@ -14,12 +14,9 @@
 
 namespace dcmflow::codecs {
 
-class JpegCodec final : public Codec {
+class JpegCodec final : public DecodingCodec {
   public:
     [[nodiscard]] std::string_view name() const override { return "jpeg-baseline"; }
-    [[nodiscard]] bool can_encode(const PixelFormat& /*format*/) const override { return false; }
-    [[nodiscard]] CodecStatus encode(const FrameView& frame, const EncodeOptions& options,
-                                     FrameBuffer& out, AttributeChanges& changes) const override;
     [[nodiscard]] PixelFormat decoded_format(const PixelFormat& coded) const override;
     [[nodiscard]] CodecStatus decode(std::span<const std::byte> stream, const PixelFormat& format,
                                      FrameBuffer& out) const override;

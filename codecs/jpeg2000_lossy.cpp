@@ -8,15 +8,6 @@ std::string_view Jpeg2000LossyCodec::name() const {
     return kind_ == Kind::part1 ? "jpeg2000-lossy" : "htj2k-lossy";
 }
 
-bool Jpeg2000LossyCodec::can_encode(const PixelFormat& /*format*/) const {
-    return false;
-}
-
-CodecStatus Jpeg2000LossyCodec::encode(const FrameView& /*frame*/, const EncodeOptions& /*options*/,
-                                       FrameBuffer& /*out*/, AttributeChanges& /*changes*/) const {
-    return CodecStatus::unsupported;
-}
-
 PixelFormat Jpeg2000LossyCodec::decoded_format(const PixelFormat& coded) const {
     return jpeg2000_decoded_format(coded);
 }

@@ -8,15 +8,12 @@
 
 namespace dcmflow::codecs {
 
-class Jpeg2000LossyCodec final : public Codec {
+class Jpeg2000LossyCodec final : public DecodingCodec {
   public:
     enum class Kind : std::uint8_t { part1, high_throughput };
     explicit Jpeg2000LossyCodec(Kind kind) : kind_(kind) {}
 
     [[nodiscard]] std::string_view name() const override;
-    [[nodiscard]] bool can_encode(const PixelFormat& format) const override;
-    [[nodiscard]] CodecStatus encode(const FrameView& frame, const EncodeOptions& options,
-                                     FrameBuffer& out, AttributeChanges& changes) const override;
     [[nodiscard]] PixelFormat decoded_format(const PixelFormat& coded) const override;
     [[nodiscard]] CodecStatus decode(std::span<const std::byte> stream, const PixelFormat& format,
                                      FrameBuffer& out) const override;

@@ -248,11 +248,6 @@ CodecStatus JpegLsCodec::decode(std::span<const std::byte> stream, const PixelFo
     return decode_guarded(stream, format, Loss::none, out);
 }
 
-CodecStatus JpegLsNearCodec::encode(const FrameView& /*frame*/, const EncodeOptions& /*options*/,
-                                    FrameBuffer& /*out*/, AttributeChanges& /*changes*/) const {
-    return CodecStatus::unsupported;
-}
-
 CodecStatus JpegLsNearCodec::decode(std::span<const std::byte> stream, const PixelFormat& format,
                                     FrameBuffer& out) const {
     return decode_guarded(stream, format, Loss::near, out);

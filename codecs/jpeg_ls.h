@@ -33,12 +33,9 @@ class JpegLsCodec final : public Codec {
 };
 
 // NEAR of 0 as well as above: the syntax allows both. JpegLsCodec refuses what is not lossless.
-class JpegLsNearCodec final : public Codec {
+class JpegLsNearCodec final : public DecodingCodec {
   public:
     [[nodiscard]] std::string_view name() const override { return "jpeg-ls-near"; }
-    [[nodiscard]] bool can_encode(const PixelFormat& /*format*/) const override { return false; }
-    [[nodiscard]] CodecStatus encode(const FrameView& frame, const EncodeOptions& options,
-                                     FrameBuffer& out, AttributeChanges& changes) const override;
     [[nodiscard]] CodecStatus decode(std::span<const std::byte> stream, const PixelFormat& format,
                                      FrameBuffer& out) const override;
 };

@@ -165,13 +165,6 @@ std::string_view JpegLosslessCodec::name() const {
     return predictors_ == Predictors::all ? "jpeg-lossless-57" : "jpeg-lossless";
 }
 
-CodecStatus JpegLosslessCodec::encode(const codecs::FrameView& /*frame*/,
-                                      const codecs::EncodeOptions& /*options*/,
-                                      FrameBuffer& /*out*/,
-                                      codecs::AttributeChanges& /*changes*/) const {
-    return CodecStatus::unsupported;
-}
-
 CodecStatus JpegLosslessCodec::decode(std::span<const std::byte> stream, const PixelFormat& format,
                                       FrameBuffer& out) const {
     try {
@@ -179,13 +172,6 @@ CodecStatus JpegLosslessCodec::decode(std::span<const std::byte> stream, const P
     } catch (const std::bad_alloc&) {
         return CodecStatus::unavailable;
     }
-}
-
-CodecStatus JpegExtendedCodec::encode(const codecs::FrameView& /*frame*/,
-                                      const codecs::EncodeOptions& /*options*/,
-                                      FrameBuffer& /*out*/,
-                                      codecs::AttributeChanges& /*changes*/) const {
-    return CodecStatus::unsupported;
 }
 
 PixelFormat JpegExtendedCodec::decoded_format(const PixelFormat& coded) const {

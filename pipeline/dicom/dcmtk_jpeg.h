@@ -15,19 +15,12 @@
 
 namespace dcmflow {
 
-class JpegLosslessCodec final : public codecs::Codec {
+class JpegLosslessCodec final : public codecs::DecodingCodec {
   public:
     enum class Predictors : bool { first, all }; // …70 allows selection value 1 only
     explicit JpegLosslessCodec(Predictors predictors) : predictors_(predictors) {}
 
     [[nodiscard]] std::string_view name() const override;
-    [[nodiscard]] bool can_encode(const codecs::PixelFormat& /*format*/) const override {
-        return false;
-    }
-    [[nodiscard]] codecs::CodecStatus encode(const codecs::FrameView& frame,
-                                             const codecs::EncodeOptions& options,
-                                             codecs::FrameBuffer& out,
-                                             codecs::AttributeChanges& changes) const override;
     [[nodiscard]] codecs::CodecStatus decode(std::span<const std::byte> stream,
                                              const codecs::PixelFormat& format,
                                              codecs::FrameBuffer& out) const override;
@@ -37,16 +30,9 @@ class JpegLosslessCodec final : public codecs::Codec {
 };
 
 // 8 bits as JpegCodec does; 12 bits of one sample in 16-bit cells.
-class JpegExtendedCodec final : public codecs::Codec {
+class JpegExtendedCodec final : public codecs::DecodingCodec {
   public:
     [[nodiscard]] std::string_view name() const override { return "jpeg-extended"; }
-    [[nodiscard]] bool can_encode(const codecs::PixelFormat& /*format*/) const override {
-        return false;
-    }
-    [[nodiscard]] codecs::CodecStatus encode(const codecs::FrameView& frame,
-                                             const codecs::EncodeOptions& options,
-                                             codecs::FrameBuffer& out,
-                                             codecs::AttributeChanges& changes) const override;
     [[nodiscard]] codecs::PixelFormat
     decoded_format(const codecs::PixelFormat& coded) const override;
     [[nodiscard]] codecs::CodecStatus decode(std::span<const std::byte> stream,
